@@ -1,0 +1,89 @@
+"""What the compiler has to say about a spec: spans, labels, diagnostics, and the exception that carries them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from resnet_compiler.codes import Code
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a text file. Lines and columns count from 1; ``end_column`` is one past the last character."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A span, and what is to be said of it (may be empty: the span is only underlined)."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: what is wrong, where, why, and what to write instead.
+
+    ``summary`` is one line, lower case, no full stop. ``primary`` is the text to change; ``secondary`` is the text that
+    makes it wrong. ``notes`` give reasons and ``help`` gives ways out; both may hold several lines.
+    """
+
+    code: Code
+    summary: str
+    primary: Label | None = None
+    secondary: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+    severity: Severity = field(default="error")
+
+    @property
+    def span(self) -> Span | None:
+        return self.primary.span if self.primary else None
+
+    @property
+    def detail(self) -> str:
+        """Labels and notes as one text, for readers that have no carets to look at."""
+        labels = [self.primary] if self.primary else []
+        texts = [label.text for label in (*labels, *self.secondary) if label.text]
+        return "; ".join([*texts, *self.notes])
+
+
+class SpecError(Exception):
+    """The spec is wrong. Carries every diagnostic found so far (at least one of them an error)."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(f"[{d.code.id}] {d.summary}" for d in self.diagnostics))
+
+
+def error(
+    code: Code,
+    summary: str,
+    span: Span | None = None,
+    label: str = "",
+    *,
+    secondary: Iterable[Label] = (),
+    notes: Iterable[str] = (),
+    help: Iterable[str] = (),
+    severity: Severity = "error",
+) -> Diagnostic:
+    """A diagnostic in one call: the primary label is made of ``span`` and ``label``."""
+    primary = Label(span, label) if span else None
+    return Diagnostic(code, summary, primary, tuple(secondary), tuple(notes), tuple(help), severity)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    """A help line naming the known word nearest to ``word``, or nothing when none is near."""
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return (f"did you mean `{near[0]}`?",) if near else ()

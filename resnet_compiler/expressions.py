@@ -1,0 +1,170 @@
+"""Arithmetic over a block's parameters: parsed with `ast`, held to a short list of nodes and functions, never `eval`."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+MAXIMUM_LENGTH = 500
+MAXIMUM_MAGNITUDE = 2**53
+"""Beyond this a float no longer holds every integer, and no network has such a number."""
+
+
+class ExpressionError(Exception):
+    """The expression cannot be read or evaluated. ``word`` is the unknown name in it, if that is the reason."""
+
+    def __init__(self, reason: str, word: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.word = word
+
+
+def make_divisible(value: float, divisor: int, round_limit: float = 0.9) -> int:
+    """The multiple of ``divisor`` nearest to ``value``, at least one, and not below ``round_limit`` × value.
+
+    The rule of MobileNet (Howard et al. 2017), used for the widths of gates; ``round_limit`` 0 rounds to the nearest.
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return int(rounded + divisor) if rounded < round_limit * value else int(rounded)
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "log2": math.log2,
+    "make_divisible": make_divisible,
+    "max": max,
+    "min": min,
+    "round": round,
+    "sqrt": math.sqrt,
+}
+"""The functions an expression may call."""
+
+_OPERATIONS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_ALLOWED = (
+    *_OPERATIONS,
+    *(ast.BinOp, ast.Compare, ast.UnaryOp, ast.USub, ast.Not, ast.BoolOp, ast.And, ast.Or),
+    *(ast.IfExp, ast.Call, ast.Name, ast.Load, ast.Constant),
+)
+_WORDS: Mapping[str, Any] = {"true": True, "false": False, "none": None}
+
+Lookup = Callable[[str], Any]
+
+
+def evaluate(text: str, lookup: Lookup) -> Any:
+    """The value of an expression. ``lookup`` gives a name's value and raises KeyError for one it does not know.
+
+    Raises:
+        ExpressionError: not an expression, a construct or name that is not allowed, or no finite result.
+    """
+    try:
+        return _value(_parse(text), lookup)
+    except ZeroDivisionError:
+        raise ExpressionError("it divides by zero") from None
+    except (OverflowError, ValueError):
+        raise ExpressionError("it has no finite value") from None
+    except TypeError:
+        raise ExpressionError("it computes with something that is not a number") from None
+
+
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> tuple[str, ...]:
+    """The names an expression reads, in order; empty when it is no expression."""
+    try:
+        tree = _parse(text)
+    except ExpressionError:
+        return ()
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called]
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> ast.expr:
+    """The syntax tree of an expression, every node of it on the list of those allowed."""
+    if len(text) > MAXIMUM_LENGTH:
+        raise ExpressionError(f"it is longer than {MAXIMUM_LENGTH} characters")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ExpressionError("it is not an arithmetic expression") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
+            raise ExpressionError("only numbers, names and `true`, `false`, `none` can stand in it")
+        if isinstance(node, ast.Call):
+            if not isinstance(node.func, ast.Name) or node.keywords:
+                raise ExpressionError("only the functions of the language can be called")
+            if node.func.id not in FUNCTIONS:
+                known = ", ".join(FUNCTIONS)
+                raise ExpressionError(f"there is no function `{node.func.id}`; there are {known}")
+        if not isinstance(node, _ALLOWED) or (isinstance(node, ast.Compare) and len(node.ops) > 1):
+            raise ExpressionError(
+                "only arithmetic, comparisons, `and`, `or`, `not` and `a if b else c` are read"
+            )
+    return tree
+
+
+def _value(node: ast.AST, lookup: Lookup) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return _WORDS[name] if name in _WORDS else _look_up(name, lookup)
+        case ast.BinOp(left=left, op=op, right=right):
+            a, b = _number(_value(left, lookup)), _number(_value(right, lookup))
+            if isinstance(op, ast.Pow) and abs(b) > 64:  # so that no huge number is ever computed
+                raise OverflowError
+            return _bounded(_OPERATIONS[type(op)](a, b))
+        case ast.Compare(left=left, ops=[comparison], comparators=[right]):
+            return _OPERATIONS[type(comparison)](_value(left, lookup), _value(right, lookup))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_number(_value(operand, lookup))
+        case ast.UnaryOp(operand=operand):
+            return not _value(operand, lookup)
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(_value(value, lookup) for value in values)
+        case ast.BoolOp(values=values):
+            return any(_value(value, lookup) for value in values)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, lookup) else orelse, lookup)
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _bounded(FUNCTIONS[name](*(_number(_value(a, lookup)) for a in arguments)))
+    raise AssertionError(f"not on the list of allowed nodes: {node!r}")
+
+
+def _look_up(name: str, lookup: Lookup) -> Any:
+    try:
+        return lookup(name)
+    except KeyError:
+        raise ExpressionError(f"nothing is called `{name}` here", name) from None
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError
+    return value
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, complex) or not -MAXIMUM_MAGNITUDE <= value <= MAXIMUM_MAGNITUDE:
+        raise OverflowError
+    return value

@@ -1,0 +1,95 @@
+"""Variants: a spec's keys laid over those of the spec it extends, every value keeping its place in its own file."""
+
+from __future__ import annotations
+
+from resnet_compiler import codes
+from resnet_compiler.diagnostics import SpecError, did_you_mean, error
+from resnet_compiler.source import Mapping, Node, Scalar, Sequence
+
+NOT_INHERITED = ("name", "title", "doc", "extends", "expect")
+"""Keys that say what one spec is; a variant has its own or none."""
+MERGED = ("input", "let", "blocks", "defaults")
+"""Keys whose entries are laid over one by one."""
+
+
+def merge(base: Mapping, variant: Mapping) -> Mapping:
+    """The variant laid over its base. Lists replace; mappings in the place of lists override items by name.
+
+    Raises:
+        SpecError: an override names a stage or layer that the base does not have.
+    """
+    entries: dict[str, tuple[Scalar, Node]] = {
+        str(key.value): (key, value)
+        for key, value in base.entries
+        if key.value not in NOT_INHERITED
+    }
+    for key, value in variant.entries:
+        name = str(key.value)
+        if _is_null(value) or name == "extends":
+            continue
+        below = entries.get(name)
+        if below is not None and name in MERGED:
+            value = _overlay(below[1], value, depth=2 if name == "defaults" else 1)
+        elif name in ("stem", "stages", "head") and isinstance(value, Mapping):
+            value = _override(below[1] if below else None, value, name)
+        entries[name] = (key, value)
+    return Mapping(tuple(entries.values()), variant.span)
+
+
+def _overlay(base: Node, over: Node, depth: int) -> Node:
+    """Entry by entry, ``depth`` levels down; a null takes an entry away."""
+    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+        return over
+    entries = {key.value: (key, value) for key, value in base.entries}
+    for key, value in over.entries:
+        if _is_null(value):
+            entries.pop(key.value, None)
+        elif key.value in entries and depth > 1:
+            entries[key.value] = (key, _overlay(entries[key.value][1], value, depth - 1))
+        else:
+            entries[key.value] = (key, value)
+    return Mapping(tuple(entries.values()), over.span)
+
+
+def _override(base: Node | None, over: Mapping, section: str) -> Node:
+    """A list of single-entry mappings with some bodies changed, by name; "*" changes every one."""
+    items = [item for item in base.items if isinstance(item, Mapping)] if isinstance(base, Sequence) else []
+    names = [item.keys()[0] for item in items]
+    problems = []
+    for key, change in over.entries:
+        name = str(key.value)
+        if name != "*" and name not in names:
+            what = "stage" if section == "stages" else "layer"
+            help = did_you_mean(name, names) or (f"there are {', '.join(names)}" if names else "",)
+            summary = f"the spec that is extended has no {what} `{name}`"
+            problems.append(error(codes.UNKNOWN_OVERRIDE, summary, key.span, help=[h for h in help if h]))
+            continue
+        items = [
+            item if name not in ("*", item.keys()[0]) else changed
+            for item in items
+            if (changed := _changed(item, change, section)) is not None
+            or name not in ("*", item.keys()[0])
+        ]
+    if problems:
+        raise SpecError(problems)
+    return Sequence(tuple(items), over.span)
+
+
+def _changed(item: Mapping, change: Node, section: str) -> Mapping | None:
+    ((key, body),) = item.entries
+    if _is_null(change):
+        return None
+    if isinstance(body, Mapping) and isinstance(change, Mapping):
+        if section == "stages":
+            return Mapping(((key, _overlay(body, change, depth=1)),), item.span)
+        if _operator(body) == _operator(change):
+            return Mapping(((key, _overlay(body, change, depth=2)),), item.span)
+    return Mapping(((key, change),), item.span)
+
+
+def _operator(body: Mapping) -> str | None:
+    return next((key for key in body.keys() if key not in ("from", "when")), None)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

@@ -1,0 +1,234 @@
+"""The graph: one frozen node per operator, networkx for the structure, scopes for the blocks they came from.
+
+Everything is emitted from here; no emitter reads the spec. Node names are dotted paths, and they are the names used in
+the state_dict, in ONNX, in summaries and in diagnostics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import networkx as nx
+
+from resnet_compiler.diagnostics import Span
+from resnet_compiler.operators.base import Operator, show
+from resnet_compiler.shapes import Dim, Disagreement, Extent, Shape, shape_at
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
+
+Section = Literal["stem", "stages", "head"]
+Verdict = Literal["all sizes", "declared sizes", "no"]
+
+
+class GraphError(Exception):
+    """The graph is not what a graph must be: a fault of the compiler or of a pass, never of a spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator at one place. ``inputs`` are names of nodes, in order; ``shape`` is the output's, batch left out.
+
+    Raises:
+        ValueError: the name is not a dotted path of ASCII words, so an invalid name cannot exist.
+    """
+
+    name: str
+    operator: Operator
+    inputs: tuple[str, ...]
+    shape: Shape
+    section: Section
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"not a layer name: {self.name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A named group of nodes that came from one block: its nodes are those whose names start with ``name`` and a dot.
+
+    ``entry`` is the node whose output comes in and ``exit`` the one whose output leaves. ``values`` are the block's
+    parameters and definitions as evaluated here. A residual block has a ``join`` (its add); with a ``shortcut`` that
+    computes something, ``shortcut_scope`` is the first dotted name its layers share.
+    """
+
+    name: str
+    block: str
+    title: str
+    doc: str
+    entry: str
+    exit: str
+    values: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    join: str | None = None
+    shortcut: str = "none"
+    shortcut_layers: tuple[str, ...] = ()
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage: the blocks in it, in order, and the node its output leaves from."""
+
+    name: str
+    blocks: tuple[str, ...]
+    exit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was found of a join: are the sides equal for every input size, only for those declared, or not at all?"""
+
+    node: str
+    residual: bool
+    left: Shape
+    right: Shape
+    verdict: Verdict
+    counterexample: Disagreement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the graph is of: the names and texts that outputs carry."""
+
+    name: str
+    title: str
+    source: str
+    sha256: str
+
+
+INPUT = "input"
+"""The name of the graph's input. No node may have it."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network: a networkx graph whose nodes carry a `Node` each, in an order that is topological."""
+
+    identity: Identity
+    input_shape: Shape
+    extents: tuple[Extent, Extent]
+    structure: nx.MultiDiGraph[str] = field(repr=False)
+    output: str
+    scopes: Mapping[str, Scope] = field(repr=False)
+    stages: tuple[Stage, ...]
+    proofs: tuple[Proof, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Node]:
+        for _, node in self.structure.nodes(data="node"):
+            if node is not None:
+                yield node
+
+    def __len__(self) -> int:
+        return self.structure.number_of_nodes() - 1
+
+    def __getitem__(self, name: str) -> Node:
+        node: Node | None = self.structure.nodes[name]["node"]
+        if node is None:
+            raise KeyError(name)
+        return node
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a node's output, or of the input."""
+        return self.input_shape if name == INPUT else self[name].shape
+
+    def input_shapes(self, node: Node) -> list[Shape]:
+        """The shapes a node takes in, in order."""
+        return [self.shape(name) for name in node.inputs]
+
+    @property
+    def declared(self) -> dict[str, int]:
+        """The input extents at which costs are counted."""
+        return {extent.axis: extent.declared for extent in self.extents}
+
+    def concrete(self, name: str) -> tuple[int, ...]:
+        """The shape of a node's output at the declared input size."""
+        return shape_at(self.shape(name), self.declared)
+
+    @property
+    def minimum_extents(self) -> dict[str, int]:
+        """The smallest input for which no size in the graph falls below 1."""
+        least = {extent.axis: 1 for extent in self.extents}
+        for dim in dict.fromkeys(dim for node in self for dim in node.shape):
+            if not isinstance(dim, int):
+                least[dim.axis] = max(least[dim.axis], dim.minimum_extent)
+        return least
+
+    @property
+    def any_size(self) -> bool:
+        """Whether every join is proved for every size the spec admits, so that height and width may be dynamic."""
+        return all(proof.verdict == "all sizes" for proof in self.proofs)
+
+
+def build_structure(nodes: Mapping[str, Node]) -> nx.MultiDiGraph[str]:
+    """The networkx graph of nodes given in topological order; each edge carries the position of the input it feeds."""
+    structure: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    structure.add_node(INPUT, node=None)
+    structure.add_nodes_from((name, {"node": node}) for name, node in nodes.items())
+    structure.add_edges_from(
+        (source, node.name, position)
+        for node in nodes.values()
+        for position, source in enumerate(node.inputs)
+    )
+    return structure
+
+
+def verify_graph(graph: Graph) -> None:
+    """Check what must hold before and after every pass.
+
+    Names are unique and in topological order, inputs exist, arities fit, shapes are what the operators infer, every
+    join's constant dimensions are equal, nothing is dead, and the output exists.
+
+    Raises:
+        GraphError: naming the node and the rule it breaks.
+    """
+    structure = graph.structure
+    seen = {INPUT}
+    for node in graph:
+        if node.name in seen or structure.nodes[node.name]["node"] is not node:
+            raise GraphError(f"{node.name}: the name is taken twice or filed under another")
+        for source in node.inputs:
+            if source not in seen:
+                raise GraphError(f"{node.name}: its input {source} does not come before it")
+        arity = node.operator.arity
+        if len(node.inputs) != arity if arity is not None else len(node.inputs) < 2:
+            raise GraphError(f"{node.name}: {node.operator.word} takes {arity or 'two or more'} inputs")
+        shapes = graph.input_shapes(node)
+        if node.operator.infer(shapes) != node.shape:
+            raise GraphError(f"{node.name}: its shape is not {show(node.shape)}")
+        for _, left, right in node.operator.must_agree(shapes):
+            if isinstance(left, int) and isinstance(right, int) and left != right:
+                raise GraphError(f"{node.name}: joins {left} and {right}")
+        seen.add(node.name)
+    edges = sorted(structure.edges(keys=True))
+    wanted = sorted((s, n.name, position) for n in graph for position, s in enumerate(n.inputs))
+    if edges != wanted:
+        raise GraphError("the edges are not those of the nodes' inputs")
+    if graph.output not in seen:
+        raise GraphError(f"the output {graph.output} does not exist")
+    alive = nx.ancestors(structure, graph.output) | {graph.output}
+    for node in graph:
+        if node.name not in alive:
+            raise GraphError(f"{node.name}: nothing uses it")
+
+
+__all__ = [
+    "INPUT",
+    "NAME",
+    "Dim",
+    "Graph",
+    "GraphError",
+    "Identity",
+    "Node",
+    "Proof",
+    "Scope",
+    "Section",
+    "Stage",
+    "Verdict",
+    "build_structure",
+    "verify_graph",
+]

@@ -1,0 +1,234 @@
+"""Finding and reading specs and blocks: shipped ones by name, the user's by path, blocks beside the spec that uses them.
+
+Nothing here reads outside the folder of the spec and the package's own data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Iterable, Mapping as MappingType
+from dataclasses import dataclass, field
+
+from resnet_compiler import codes
+from resnet_compiler.definitions import Block, block_of
+from resnet_compiler.diagnostics import Span, SpecError, did_you_mean, error
+from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.source import Mapping, Node, Scalar, read_file, read_text
+from resnet_compiler.validation import validate
+
+FAMILIES = ("imagenet", "cifar", "timm")
+"""Folders of shipped specs, in the order in which a bare name is looked for; others follow by name."""
+
+
+def data_folder(name: str) -> pathlib.Path:
+    """The folder of shipped `specs` or `templates`: inside an installed package, beside it in a checkout."""
+    package = pathlib.Path(__file__).parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+@dataclass(frozen=True, slots=True)
+class SpecFile:
+    """A spec that was found: what to call it, and where it is (None: its text came without a file)."""
+
+    display: str
+    path: pathlib.Path | None
+
+    @property
+    def origin(self) -> str:
+        """How outputs name it: without any folder of this machine."""
+        if self.path is None:
+            return self.display
+        shipped = _shipped_display(self.path)
+        return shipped if shipped else self.path.name
+
+
+def _shipped_display(path: pathlib.Path) -> str | None:
+    root = data_folder("specs").resolve()
+    resolved = path.resolve()
+    return f"specs/{resolved.relative_to(root).as_posix()}" if resolved.is_relative_to(root) else None
+
+
+def shipped_specs() -> list[SpecFile]:
+    """Every shipped spec: imagenet, cifar, timm, then other families; by name within one."""
+    root = data_folder("specs")
+    folders = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name != "blocks")
+    order = [f for f in FAMILIES if f in folders] + [f for f in folders if f not in FAMILIES]
+    return [
+        SpecFile(f"specs/{folder}/{path.name}", path)
+        for folder in order
+        for path in sorted((root / folder).glob("*.yaml"))
+    ]
+
+
+def shipped_blocks() -> list[pathlib.Path]:
+    """Every shipped block file, by name."""
+    return sorted((data_folder("specs") / "blocks").glob("*.yaml"))
+
+
+def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None = None) -> SpecFile:
+    """The spec that a name means: a path, `folder/name`, or a shipped name.
+
+    ``beside`` is the folder that relative paths start from where a spec names another one.
+
+    Raises:
+        SpecError: there is no such spec, or the path leaves the folder.
+    """
+    if beside is not None:
+        _stay_inside(name, span)
+    looks_like_path = name.endswith((".yaml", ".yml"))
+    path = (beside or pathlib.Path()) / name
+    if looks_like_path and (path.is_file() or beside is None):
+        shown = path.as_posix() if beside is None else (beside / name).as_posix()
+        return SpecFile(_shipped_display(path) or shown, path)
+    for spec in shipped_specs():
+        _, folder, file = spec.display.split("/")
+        stem = file.removesuffix(".yaml")
+        if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", spec.display):
+            return spec
+    known = [spec.display.split("/")[2].removesuffix(".yaml") for spec in shipped_specs()]
+    help = did_you_mean(name, known) or ("`resnetc list` shows the shipped specs; a path ends in .yaml",)
+    raise SpecError([error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help)])
+
+
+def _stay_inside(name: str, span: Span | None) -> None:
+    parts = pathlib.PurePosixPath(name.replace("\\", "/")).parts
+    if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:
+        raise SpecError(
+            [
+                error(
+                    codes.LEAVES_FOLDER,
+                    f"`{name}` leaves the spec's folder",
+                    span,
+                    help=("name a shipped spec, or a file in the same folder or below it",),
+                )
+            ]
+        )
+
+
+@dataclass
+class Library:
+    """One compile's view of the files: each is read once, and its text kept for snippets and for the hash."""
+
+    limits: Limits = DEFAULT_LIMITS
+    texts: dict[str, str] = field(default_factory=dict)
+    _blocks: dict[pathlib.Path, Block] = field(default_factory=dict)
+
+    def read_spec(self, spec: SpecFile, text: str | None = None) -> tuple[Mapping, tuple[SpecFile, ...]]:
+        """The spec with everything it extends merged in, and the chain of files, the variant first.
+
+        Raises:
+            SpecError: with every finding about the form of the files.
+        """
+        from resnet_compiler.extends import merge
+
+        chain: list[tuple[SpecFile, Mapping]] = []
+        here: SpecFile = spec
+        while True:
+            root = self._read(here, text if here is spec else None)
+            validate(root, "network")
+            chain.append((here, root))
+            base = root.get("extends")
+            if not isinstance(base, Scalar) or base.value is None:
+                break
+            folder = here.path.parent if here.path else pathlib.Path()
+            here = find_spec(str(base.value), folder, base.span)
+            if any(_same(here, seen) for seen, _ in chain):
+                names = " → ".join([*(file.display for file, _ in chain), here.display])
+                raise SpecError(
+                    [error(codes.EXTENDS_CYCLE, f"the spec extends itself: {names}", base.span)]
+                )
+        merged = chain[-1][1]
+        for _, variant in reversed(chain[:-1]):
+            merged = merge(merged, variant)
+        return merged, tuple(file for file, _ in chain)
+
+    def find_block(
+        self, word: str, inline: MappingType[str, Block], chain: Iterable[SpecFile]
+    ) -> Block | None:
+        """The block of that name: written in the spec, in a file beside it (or in `blocks/` there), or shipped."""
+        if word in inline:
+            return inline[word]
+        folders = [file.path.parent for file in chain if file.path]
+        candidates = [
+            candidate
+            for folder in folders
+            if _shipped_display(folder) is None
+            for candidate in (folder / f"{word}.yaml", folder / "blocks" / f"{word}.yaml")
+        ]
+        for path in (*candidates, data_folder("specs") / "blocks" / f"{word}.yaml"):
+            if path in self._blocks:
+                return self._blocks[path]
+            if path.is_file():
+                block = self._read_block(path, word)
+                if block is not None:
+                    self._blocks[path] = block
+                    return block
+        return None
+
+    def block_words(self, inline: MappingType[str, Block], chain: Iterable[SpecFile]) -> list[str]:
+        """The names of all blocks that could be used, for suggestions."""
+        folders = [file.path.parent for file in chain if file.path]
+        beside = [p for folder in folders for p in sorted((folder / "blocks").glob("*.yaml"))]
+        return [*inline, *(path.stem for path in (*beside, *shipped_blocks()))]
+
+    @property
+    def sha256(self) -> str:
+        """The hash of every text read, in the order of their names without folders."""
+        digest = hashlib.sha256()
+        for name, text in sorted((n.rsplit("/", 1)[-1], t) for n, t in self.texts.items()):
+            content = text.replace("\r\n", "\n").encode()
+            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(content)
+        return digest.hexdigest()
+
+    def _read_block(self, path: pathlib.Path, word: str) -> Block | None:
+        root = self._read(SpecFile(_shipped_display(path) or path.as_posix(), path))
+        if not any(root.get(key) for key in ("layers", "residual")) and root.get("stages"):
+            del self.texts[_shipped_display(path) or path.as_posix()]
+            return None  # a spec that happens to have the word's name
+        validate(root, "block")
+        name = root.get("name")
+        if isinstance(name, Scalar) and name.value != word:
+            raise SpecError(
+                [
+                    error(
+                        codes.WRONG_VALUE,
+                        f"the block in {path.name} calls itself `{name.value}`",
+                        name.span,
+                        help=(f"write `name: {word}`, or rename the file",),
+                    )
+                ]
+            )
+        return block_of(root, word)
+
+    def _read(self, spec: SpecFile, text: str | None = None) -> Mapping:
+        node: Node
+        if text is not None:
+            self.texts[spec.display] = text
+            node = read_text(text, spec.display, self.limits)
+        else:
+            assert spec.path is not None
+            try:
+                node, self.texts[spec.display] = read_file(spec.path, spec.display, self.limits)
+            except SpecError:
+                self._keep_text(spec)
+                raise
+        if not isinstance(node, Mapping):
+            raise SpecError(
+                [error(codes.WRONG_TYPE, "a spec is a mapping of keys to values", node.span)]
+            )
+        return node
+
+    def _keep_text(self, spec: SpecFile) -> None:
+        """Keep what can be read of a faulty file, so that its errors can show the line."""
+        assert spec.path is not None
+        if spec.path.is_file() and spec.path.stat().st_size <= self.limits.text_bytes:
+            self.texts[spec.display] = spec.path.read_text("utf-8", errors="replace")
+
+
+def _same(a: SpecFile, b: SpecFile) -> bool:
+    return a.path is not None and b.path is not None and a.path.resolve() == b.path.resolve()
+
+

@@ -1,0 +1,266 @@
+"""What an operator is: attributes, a shape rule, parameters, costs, and how PyTorch and ONNX write it.
+
+An operator is a frozen dataclass whose fields are its attributes. It knows nothing of other operators, of blocks or of
+networks. Neither torch nor onnx is imported: the two forms are descriptions, and the emitters turn them into text or
+protobuf.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from resnet_compiler.shapes import Dim, Shape
+
+Initialisation = Literal["he", "uniform", "ones", "zeros", "counter"]
+
+
+class ShapeError(Exception):
+    """An operator cannot take these inputs. ``attribute`` names the attribute to change, where there is one."""
+
+    def __init__(self, reason: str, attribute: str | None = None, help: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.attribute = attribute
+        self.help = help
+
+
+# --- attributes ---------------------------------------------------------------------------------------------------
+
+Kind = Literal["count", "size", "pair", "number", "flag", "index"]
+"""count: an integer from 1; size: an integer from 0; pair: one integer or [height, width]; number: a finite float;
+flag: true or false; index: an integer from 0."""
+
+Pair = tuple[int, int]
+
+
+def attribute(kind: Kind, doc: str, default: Any = MISSING, minimum: int | None = None) -> Any:
+    """Declare an operator's attribute: what values it takes, and the sentence that documents it."""
+    return dataclasses.field(
+        default=default, metadata={"kind": kind, "doc": doc, "minimum": minimum}
+    )
+
+
+def _integer(value: object, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise ValueError(f"an integer is needed here, not {describe(value)}")
+    if value < minimum:
+        raise ValueError(f"{int(value)} is too small: the least value is {minimum}")
+    return int(value)
+
+
+def describe(value: object) -> str:
+    """A value as an error message names it."""
+    match value:
+        case None:
+            return "`none`"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case str():
+            return f"the word `{value}`"
+        case int() | float():
+            return f"the number {value}"
+        case list() | tuple():
+            return f"a list of {len(value)}"
+    return "a block"
+
+
+def coerce(field: dataclasses.Field[Any], value: object) -> Any:
+    """Bring a value to the attribute's kind.
+
+    Raises:
+        ValueError: the value is not of that kind; the message says what is.
+    """
+    kind: Kind = field.metadata["kind"]
+    minimum = field.metadata["minimum"]
+    match kind:
+        case "count":
+            return _integer(value, 1 if minimum is None else minimum)
+        case "size" | "index":
+            return _integer(value, 0 if minimum is None else minimum)
+        case "pair":
+            values = value if isinstance(value, list | tuple) else (value, value)
+            if len(values) != 2:
+                raise ValueError(f"one integer or [height, width] is needed, not {describe(value)}")
+            least = 1 if minimum is None else minimum
+            return (_integer(values[0], least), _integer(values[1], least))
+        case "number":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"a number is needed here, not {describe(value)}")
+            return float(value)
+        case "flag":
+            if not isinstance(value, bool):
+                raise ValueError(f"`true` or `false` is needed here, not {describe(value)}")
+            return value
+
+
+# --- parameters ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor that a layer owns: ``name`` follows the layer's name, as in ``conv1.weight``.
+
+    ``trainable`` is False for buffers (running statistics). A "counter" is an integer scalar that only training reads.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initialisation: Initialisation
+    trainable: bool = True
+
+
+# --- the PyTorch form ---------------------------------------------------------------------------------------------
+
+REQUIRED = "<required>"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call. It is left out where it equals ``default`` in every use; ``positional`` ones come first."""
+
+    name: str
+    value: Any
+    default: Any = REQUIRED
+    positional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TorchModule:
+    """A layer as an ``nn.Module``: the class to call, its arguments, and how its input is written.
+
+    ``stateless`` modules have no tensors, so equal ones may share one attribute. ``can_overwrite``: takes
+    ``inplace=True``. ``makes_tensor``: its output is a new tensor that no gradient needs, so that a following layer may
+    overwrite it. ``support`` names a template with a class that PyTorch lacks. ``input_format`` adapts the input.
+    """
+
+    callee: str
+    arguments: tuple[Argument, ...] = ()
+    stateless: bool = False
+    can_overwrite: bool = False
+    makes_tensor: bool = False
+    support: str | None = None
+    input_format: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class TorchExpression:
+    """A layer as an expression: ``{0}``, ``{1}`` stand for the inputs, ``{inputs}`` for all, ``{name}`` for arguments.
+
+    ``binds`` is how tightly the expression holds together: an "atom" never needs parentheses, a "sum" or "product"
+    does inside a tighter one. ``operands`` is how tightly the inputs must hold together.
+    """
+
+    template: str
+    arguments: tuple[Argument, ...] = ()
+    binds: Literal["atom", "product", "sum"] = "atom"
+    operands: Literal["atom", "product", "sum", "any"] = "any"
+    makes_tensor: bool = False
+    support: str | None = None
+
+
+TorchForm = TorchModule | TorchExpression
+
+
+# --- the ONNX form ------------------------------------------------------------------------------------------------
+
+
+class OnnxBuilder(Protocol):
+    """What the ONNX emitter offers an operator. Everything made is named after the layer."""
+
+    @property
+    def opset(self) -> int: ...
+
+    def node(self, op_type: str, inputs: Sequence[str], suffix: str = "", **attributes: Any) -> str:
+        """Add a node; returns its output's name. Without a suffix it is the layer's own node, and its output."""
+        ...
+
+    def parameter(self, name: str) -> str:
+        """The initializer of one of the layer's tensors."""
+        ...
+
+    def integers(self, name: str, values: Sequence[int]) -> str:
+        """A constant int64 vector."""
+        ...
+
+    def number(self, name: str, value: float) -> str:
+        """A constant float scalar."""
+        ...
+
+
+# --- operators ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Base of all operators. ``word`` is its name in a spec."""
+
+    word: ClassVar[str]
+    arity: ClassVar[int | None] = 1
+    """How many inputs it takes; None for two or more."""
+    weighted: ClassVar[bool] = False
+    """Whether it counts as a weighted layer in the paper's sense (convolution, linear)."""
+    gate_input: ClassVar[int | None] = None
+    """The input that only modulates the other one, for multiplications."""
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        """The output's shape (batch left out) for these input shapes.
+
+        Raises:
+            ShapeError: the inputs do not fit.
+        """
+        return inputs[0]
+
+    def must_agree(self, inputs: Sequence[Shape]) -> list[tuple[int, Dim, Dim]]:
+        """Pairs of dimensions (position, first input's, other input's) that must be equal for every input size."""
+        return []
+
+    def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
+        """The tensors the layer owns, in the order of PyTorch's ``state_dict``."""
+        return ()
+
+    def macs(self, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]) -> int:
+        """Multiply-accumulates for one sample, given concrete shapes."""
+        return 0
+
+    def window(self) -> tuple[Pair, Pair] | None:
+        """(extent, stride) of the window it slides over height and width, or None where it works pointwise."""
+        return None
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
+        raise NotImplementedError(self.word)
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        """Add the nodes that compute this operator; returns the name of its output."""
+        raise NotImplementedError(self.word)
+
+    @classmethod
+    def attributes(cls) -> Mapping[str, dataclasses.Field[Any]]:
+        """The attributes by name, in order."""
+        return {field.name: field for field in dataclasses.fields(cls)}
+
+
+def need_feature_map(operator: str, shape: Shape) -> tuple[int, Dim, Dim]:
+    """Channels, height and width of a feature map.
+
+    Raises:
+        ShapeError: the shape is not (channels, height, width).
+    """
+    if len(shape) != 3 or not isinstance(shape[0], int):
+        raise ShapeError(
+            f"`{operator}` needs a feature map (channels × height × width), "
+            f"but its input is {show(shape)}"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def show(shape: Shape) -> str:
+    """A shape as text: ``64 × H × W``."""
+    return " × ".join(str(dim) for dim in shape)
+
+
+def compact(pair: Pair) -> int | Pair:
+    """One number where both are equal, as people write it."""
+    return pair[0] if pair[0] == pair[1] else pair

@@ -1,0 +1,146 @@
+"""Operators that join branches, or cut one: add, mul, concat, split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from resnet_compiler.operators.base import (
+    Argument,
+    OnnxBuilder,
+    Operator,
+    ShapeError,
+    TorchExpression,
+    attribute,
+    need_feature_map,
+    show,
+)
+from resnet_compiler.shapes import Dim, Shape
+
+
+def _same_rank(word: str, inputs: Sequence[Shape]) -> None:
+    if len({len(shape) for shape in inputs}) > 1:
+        shapes = " and ".join(show(shape) for shape in inputs)
+        raise ShapeError(f"`{word}` cannot join {shapes}")
+
+
+@dataclass(frozen=True)
+class Add(Operator):
+    """Elementwise sum of equal shapes. It never broadcasts: channels, height and width must be equal."""
+
+    word: ClassVar[str] = "add"
+    arity: ClassVar[int | None] = None
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        _same_rank(self.word, inputs)
+        return inputs[0]
+
+    def must_agree(self, inputs: Sequence[Shape]) -> list[tuple[int, Dim, Dim]]:
+        return [
+            (position, dim, other[position])
+            for other in inputs[1:]
+            for position, dim in enumerate(inputs[0])
+        ]
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        template = " + ".join(f"{{{index}}}" for index in range(len(inputs)))
+        return TorchExpression(template, binds="sum", operands="sum", makes_tensor=True)
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        total, *rest = inputs
+        for index, value in enumerate(rest, start=1):
+            suffix = f"partial{index}" if index < len(rest) else ""
+            total = builder.node("Add", [total, value], suffix)
+        return total
+
+
+@dataclass(frozen=True)
+class Mul(Operator):
+    """Elementwise product of a value and its gate: `from: [value, gate]`. A gate dimension of 1 is broadcast."""
+
+    word: ClassVar[str] = "mul"
+    arity: ClassVar[int | None] = 2
+    gate_input: ClassVar[int | None] = 1
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        _same_rank(self.word, inputs)
+        return inputs[0]
+
+    def must_agree(self, inputs: Sequence[Shape]) -> list[tuple[int, Dim, Dim]]:
+        value, gate = inputs
+        return [
+            (position, dim, gate[position])
+            for position, dim in enumerate(value)
+            if gate[position] != 1
+        ]
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        return TorchExpression("{0} * {1}", binds="product", operands="product", makes_tensor=True)
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        return builder.node("Mul", inputs)
+
+
+@dataclass(frozen=True)
+class Concat(Operator):
+    """Feature maps one behind the other along the channels; height and width must be equal."""
+
+    word: ClassVar[str] = "concat"
+    arity: ClassVar[int | None] = None
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        _same_rank(self.word, inputs)
+        channels = [shape[0] for shape in inputs if isinstance(shape[0], int)]
+        return (sum(channels), *inputs[0][1:])
+
+    def must_agree(self, inputs: Sequence[Shape]) -> list[tuple[int, Dim, Dim]]:
+        return [
+            (position, dim, other[position])
+            for other in inputs[1:]
+            for position, dim in enumerate(inputs[0])
+            if position > 0
+        ]
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        listed = ", ".join(f"{{{index}}}" for index in range(len(inputs)))
+        return TorchExpression(f"torch.cat([{listed}], 1)", makes_tensor=True)
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        return builder.node("Concat", inputs, axis=1)
+
+
+@dataclass(frozen=True)
+class Part(Operator):
+    """One of several equal parts of the channels: `part: {index: 0, of: 4}` is the first quarter."""
+
+    word: ClassVar[str] = "part"
+
+    index: int = attribute("index", "which part, from 0")
+    of: int = attribute("count", "how many parts there are")
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        channels, height, width = need_feature_map(self.word, inputs[0])
+        if channels % self.of:
+            raise ShapeError(f"{channels} channels cannot be cut into {self.of} equal parts", "of")
+        if self.index >= self.of:
+            raise ShapeError(f"there is no part {self.index} of {self.of}: they count from 0", "index")
+        return (channels // self.of, height, width)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        arguments = (Argument("of", self.of), Argument("index", self.index))
+        return TorchExpression("{0}.chunk({of}, 1)[{index}]", arguments, operands="atom")
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        channels = shapes[0][0]
+        assert isinstance(channels, int)
+        width = channels // self.of
+        return builder.node(
+            "Slice",
+            [
+                *inputs,
+                builder.integers("starts", (self.index * width,)),
+                builder.integers("ends", ((self.index + 1) * width,)),
+                builder.integers("axes", (1,)),
+            ],
+        )

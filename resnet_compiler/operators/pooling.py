@@ -1,0 +1,153 @@
+"""Pooling over windows and over the whole feature map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from resnet_compiler.operators.base import (
+    Argument,
+    OnnxBuilder,
+    Operator,
+    Pair,
+    ShapeError,
+    TorchModule,
+    attribute,
+    compact,
+    need_feature_map,
+)
+from resnet_compiler.shapes import Shape, window_size
+
+
+@dataclass(frozen=True)
+class WindowPool(Operator):
+    """What maximum and average pooling share: a window that slides over height and width."""
+
+    kernel: Pair = attribute("pair", "window size")
+    stride: Pair | None = attribute("pair", "step of the window; the window size by default", None)
+    padding: Pair = attribute("pair", "border around the input", (0, 0), 0)
+    ceil_mode: bool = attribute("flag", "round the output size up instead of down", False)
+
+    @property
+    def step(self) -> Pair:
+        """The stride in force: as given, or the window size."""
+        return self.stride or self.kernel
+
+    @property
+    def spread(self) -> Pair:
+        """Distance between the window's taps."""
+        return (1, 1)
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        channels, *sizes = need_feature_map(self.word, inputs[0])
+        if any(2 * p > k for p, k in zip(self.padding, self.kernel, strict=True)):
+            raise ShapeError("the padding is more than half the window", "padding")
+        height, width = (
+            window_size(size, kernel, stride, padding, dilation, self.ceil_mode)
+            for size, kernel, stride, padding, dilation in zip(
+                sizes, self.kernel, self.step, self.padding, self.spread, strict=True
+            )
+        )
+        return (channels, height, width)
+
+    def window(self) -> tuple[Pair, Pair]:
+        height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.spread, strict=True))
+        return (height, width), self.step
+
+    def _torch(self, callee: str, *more: Argument) -> TorchModule:
+        arguments = (
+            Argument("kernel_size", compact(self.kernel), positional=True),
+            Argument("stride", compact(self.step), compact(self.kernel), positional=True),
+            Argument("padding", compact(self.padding), 0, positional=True),
+            *more,
+            Argument("ceil_mode", self.ceil_mode, False),
+        )
+        return TorchModule(callee, arguments, stateless=True, makes_tensor=True)
+
+    def _onnx(self, builder: OnnxBuilder, op_type: str, inputs: Sequence[str], **more: Any) -> str:
+        return builder.node(
+            op_type,
+            inputs,
+            kernel_shape=list(self.kernel),
+            strides=list(self.step),
+            pads=[*self.padding, *self.padding],
+            ceil_mode=int(self.ceil_mode),
+            **more,
+        )
+
+
+@dataclass(frozen=True)
+class MaxPool(WindowPool):
+    """The greatest element of each window, as `torch.nn.MaxPool2d` and ONNX `MaxPool`."""
+
+    word: ClassVar[str] = "max_pool"
+
+    dilation: Pair = attribute("pair", "distance between the window's taps", (1, 1))
+
+    @property
+    def spread(self) -> Pair:
+        return self.dilation
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        return self._torch("nn.MaxPool2d", Argument("dilation", compact(self.dilation), 1))
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        return self._onnx(builder, "MaxPool", inputs, dilations=list(self.dilation))
+
+
+@dataclass(frozen=True)
+class AvgPool(WindowPool):
+    """The mean of each window, as `torch.nn.AvgPool2d` and ONNX `AveragePool`."""
+
+    word: ClassVar[str] = "avg_pool"
+
+    count_padding: bool = attribute("flag", "whether the border's zeros count in the mean", True)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        return self._torch("nn.AvgPool2d", Argument("count_include_pad", self.count_padding, True))
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        return self._onnx(
+            builder, "AveragePool", inputs, count_include_pad=int(self.count_padding)
+        )
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool(Operator):
+    """The mean of each channel over the whole feature map: (C, H, W) to (C, 1, 1)."""
+
+    word: ClassVar[str] = "global_avg_pool"
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        channels, _, _ = need_feature_map(self.word, inputs[0])
+        return (channels, 1, 1)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        output_size = (Argument("output_size", 1, positional=True),)
+        return TorchModule(
+            "nn.AdaptiveAvgPool2d", output_size, stateless=True, makes_tensor=True
+        )
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        return builder.node("GlobalAveragePool", inputs)
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool(Operator):
+    """The greatest element of each channel over the whole feature map: (C, H, W) to (C, 1, 1)."""
+
+    word: ClassVar[str] = "global_max_pool"
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        channels, _, _ = need_feature_map(self.word, inputs[0])
+        return (channels, 1, 1)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        output_size = (Argument("output_size", 1, positional=True),)
+        return TorchModule(
+            "nn.AdaptiveMaxPool2d", output_size, stateless=True, makes_tensor=True
+        )
+
+    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+        return builder.node("GlobalMaxPool", inputs)

@@ -1,0 +1,67 @@
+"""The proof of each join: are both sides equal for every input size, for the declared one only, or not at all?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from resnet_compiler.operators.base import Operator
+from resnet_compiler.shapes import (
+    Dim,
+    Disagreement,
+    Extent,
+    Shape,
+    Size,
+    dim_at,
+    next_disagreement,
+)
+
+
+def prove_join(
+    operator: Operator, inputs: Sequence[Shape], extents: tuple[Extent, Extent]
+) -> tuple[str, Disagreement | None]:
+    """The verdict on one join ("all sizes", "declared sizes" or "no"), and a counterexample where there is one.
+
+    Constant dimensions must be equal. Sizes must be equal at the declared input; where they are not for some other
+    admitted input, the counterexample is the next such input above the declared one.
+    """
+    counterexample: Disagreement | None = None
+    for _, left, right in operator.must_agree(inputs):
+        if left == right:
+            continue
+        declared_equal, disagreement = _compare(left, right, extents)
+        if not declared_equal:
+            return "no", disagreement
+        if counterexample is None:
+            counterexample = disagreement
+    return ("all sizes", None) if counterexample is None else ("declared sizes", counterexample)
+
+
+@lru_cache(maxsize=4096)
+def _compare(
+    left: Dim, right: Dim, extents: tuple[Extent, Extent]
+) -> tuple[bool, Disagreement | None]:
+    """Whether two dimensions are equal at the declared input, and the input for which they are not."""
+    axes = {dim.axis for dim in (left, right) if isinstance(dim, Size)}
+    by_axis = {extent.axis: extent for extent in extents}
+    declared = {axis: extent.declared for axis, extent in by_axis.items()}
+    equal = dim_at(left, declared) == dim_at(right, declared)
+    if not axes or not equal:
+        return equal, None
+    if len(axes) == 2:  # a height against a width: they part wherever only one of them changes
+        extent = by_axis[min(axes)]
+        return True, _part_from(left, right, extent, declared)
+    extent = by_axis[axes.pop()]
+    return True, next_disagreement(left, right, extent, extent.declared + 1)
+
+
+def _part_from(
+    left: Dim, right: Dim, extent: Extent, declared: dict[str, int]
+) -> Disagreement | None:
+    """The first admitted extent above the declared one at which the side that depends on it changes."""
+    at = extent.declared
+    while True:
+        at += extent.multiple_of
+        sizes = {**declared, extent.axis: at}
+        if dim_at(left, sizes) != dim_at(right, sizes):
+            return Disagreement(extent.axis, at, dim_at(left, sizes), dim_at(right, sizes))

@@ -1,0 +1,323 @@
+"""Residual blocks: which shortcut stands beside the residual path, the add, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from resnet_compiler import codes, definitions
+from resnet_compiler.definitions import Call, Layer, Located
+from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
+from resnet_compiler.environment import BlockCall, Bound
+from resnet_compiler.graph import Node, Proof
+from resnet_compiler.operators.base import show
+from resnet_compiler.operators.joining import Add
+from resnet_compiler.prove import prove_join
+from resnet_compiler.shapes import Dim, Disagreement, Shape, Size, same_for_all, shape_at
+
+if TYPE_CHECKING:
+    from resnet_compiler.elaborate import Elaborator, Place
+
+CHOICES = ("auto", "identity", "projection", "none")
+"""What `shortcut:` may say besides the name of a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The outcome: the add's name (None for a plain block), the kind of shortcut, and the layers on it."""
+
+    join: str | None
+    kind: str
+    layers: tuple[str, ...] = ()
+
+
+def make_residual(
+    maker: Elaborator,
+    block: definitions.Block,
+    place: Place,
+    value: str,
+    choice: Located | None,
+    span: Span,
+) -> tuple[str, Joined]:
+    """The residual path, the shortcut that was chosen, their sum, and what comes after it."""
+    path = maker.make_layers(block.residual, place, value)
+    kind, call = _choose(maker, block, value, path, choice, span)
+    if kind == "none":
+        return maker.make_layers(block.after, place, path), Joined(None, kind)
+    before = len(maker.nodes)
+    if call is not None:
+        shortcut = _replacement(maker, block, call, place, value, path, span)
+    elif kind == "projection":
+        shortcut = maker.make_layers(block.shortcut, place, value)
+    else:
+        shortcut = value
+    layers = tuple(list(maker.nodes)[before:]) if len(maker.nodes) > before else ()
+    name = place.name("add")
+    maker.add_node(name, Add(), [path, shortcut], None, block.span)
+    prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)
+    place.layers["add"] = name
+    return maker.make_layers(block.after, place, name), Joined(name, kind, layers)
+
+
+def _choose(
+    maker: Elaborator,
+    block: definitions.Block,
+    value: str,
+    path: str,
+    choice: Located | None,
+    span: Span,
+) -> tuple[str, BlockCall | None]:
+    """The kind of shortcut, and the block to stand there where the spec names one."""
+    fits = _fits(maker, value, path)
+    said = choice.value if choice else "auto"
+    if isinstance(said, str) and said in CHOICES:
+        if said == "auto":
+            said = "identity" if fits or not block.shortcut else "projection"
+        if said == "projection" and not block.shortcut:
+            raise maker.failure(
+                codes.NO_SHORTCUT,
+                f"the block `{block.name}` has no `shortcut:` to project with",
+                choice.span if choice else span,
+                help=["add one to the block, or choose `zero_pad`, which needs no weights"],
+            )
+        return str(said), None
+    assert choice is not None
+    arguments = (
+        {key: Bound(item.value, (item.span,), item.span) for key, item in said.arguments.items()}
+        if isinstance(said, Call)
+        else {}
+    )
+    word = said.word if isinstance(said, Call) else str(said)
+    if maker.library.find_block(word, maker.network.blocks, maker.chain) is None:
+        raise maker.failure(
+            codes.UNKNOWN_WORD,
+            f"there is no shortcut `{word}`",
+            choice.span,
+            help=[f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"],
+        )
+    if fits:
+        return "identity", None
+    return word, BlockCall(word, arguments, choice.span)
+
+
+def _fits(maker: Elaborator, value: str, path: str) -> bool:
+    left, right = maker.shape(path), maker.shape(value)
+    extents = {extent.axis: extent for extent in maker.extents if extent.is_open}
+    return len(left) == len(right) and all(
+        same_for_all(a, b, extents.get(a.axis) if isinstance(a, Size) else None)
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+def _replacement(
+    maker: Elaborator,
+    block: definitions.Block,
+    call: BlockCall,
+    place: Place,
+    value: str,
+    path: str,
+    span: Span,
+) -> str:
+    """A block in the place of the shortcut; it is told the channels to reach (`out`) and the `stride`."""
+    wanted = maker.library.find_block(call.word, maker.network.blocks, maker.chain)
+    assert wanted is not None
+    given = dict(call.arguments)
+    to, start = maker.shape(path), maker.shape(value)
+    known = {"out": to[0], "stride": _stride(start, to)}
+    given |= {k: Bound(v) for k, v in known.items() if k in wanted.parameters and k not in given}
+    heads = list(dict.fromkeys(layer.name.split(".")[0] for layer in block.shortcut))
+    local = heads[0] if len(heads) == 1 else "shortcut"
+    return maker.make_block(call.word, given, place, place.name(local), value, call.span or span)
+
+
+def _stride(start: Shape, end: Shape) -> int | tuple[int, int]:
+    """How many input pixels one output pixel stands for, along height and width."""
+    ratios = [
+        b.stride // a.stride if isinstance(a, Size) and isinstance(b, Size) else 1
+        for a, b in zip(start[1:], end[1:], strict=True)
+    ]
+    height, width = (max(1, ratio) for ratio in ratios)
+    return height if height == width else (height, width)
+
+
+# --- the proof, and what is said when it fails -----------------------------------------------------------------------
+
+
+def prove(
+    maker: Elaborator,
+    name: str,
+    *,
+    is_residual: bool,
+    block: definitions.Block | None = None,
+    place: Place | None = None,
+    choice: Located | None = None,
+    span: Span | None = None,
+) -> None:
+    """Prove one join and keep the proof; where it fails, add the diagnostic that says why."""
+    node = maker.nodes[name]
+    shapes = [maker.shape(source) for source in node.inputs]
+    verdict, counterexample = prove_join(node.operator, shapes, maker.extents)
+    if is_residual or node.operator.word == "add":
+        left, right = shapes[0], shapes[1]
+        maker.proofs.append(Proof(name, is_residual, left, right, verdict, counterexample))  # type: ignore[arg-type]
+    elif verdict != "all sizes":
+        maker.proofs.append(Proof(name, False, shapes[0], shapes[1], verdict, counterexample))  # type: ignore[arg-type]
+    if verdict == "all sizes":
+        return
+    scope = place.prefix if place else name
+    if verdict == "no":
+        found = _mismatch(maker, node, scope, choice, block, place)
+    else:
+        assert counterexample is not None
+        found = _some_sizes(maker, node, scope, counterexample, is_residual)
+    same = (found.code, found.span)
+    if all((other.code, other.span) != same for other in maker.diagnostics):
+        maker.diagnostics.append(found)
+
+
+def _numbers(maker: Elaborator, shape: Shape) -> str:
+    return show(shape_at(shape, maker.declared))
+
+
+def _mismatch(
+    maker: Elaborator,
+    node: Node,
+    scope: str,
+    choice: Located | None,
+    block: definitions.Block | None,
+    place: Place | None,
+) -> Diagnostic:
+    left, right = (maker.shape(source) for source in node.inputs[:2])
+    stage_span = maker.trace_span
+    labels = _path_labels(maker, node.inputs[0], left, right)
+    if block is None:
+        shapes = " and ".join(_numbers(maker, maker.shape(s)) for s in node.inputs)
+        code = codes.RESIDUAL_MISMATCH if node.operator.word == "add" else codes.JOIN_MISMATCH
+        return error(
+            code,
+            f"`{node.operator.word}` at {node.name} joins different shapes: {shapes}",
+            node.span,
+            secondary=[Label(stage_span, f"while making {scope}")] if stage_span else [],
+            notes=_reasons(left, right),
+        )
+    said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
+    reason = {
+        "identity": "an identity cannot change the shape",
+        "auto": "the shapes differ, and the block has no projection",
+    }.get(said, f"the shortcut ends with {_numbers(maker, right)}")
+    entry = maker.nodes.get(node.inputs[1])
+    if entry is not None and entry.span and said == "identity" and maker.previous_stage_span:
+        text = f"the shortcut carries {maker.previous_stage}'s output: {_numbers(maker, right)}"
+        labels.append(Label(maker.previous_stage_span, text))
+    return error(
+        codes.RESIDUAL_MISMATCH,
+        f"the residual add of {scope} joins different shapes",
+        choice.span if choice else stage_span or block.span,
+        reason,
+        secondary=labels,
+        notes=[
+            f"the residual path ends with {_numbers(maker, left)}, "
+            f"the shortcut with {_numbers(maker, right)}"
+        ],
+        help=_ways_out(maker, node, block, place, said),
+    )
+
+
+def _reasons(left: Shape, right: Shape) -> list[str]:
+    names = ("channels", "height", "width")
+    return [
+        f"{name}: {a} against {b}; both sides must be equal, nothing is broadcast"
+        for name, a, b in zip(names, left, right, strict=False)
+        if a != b
+    ]
+
+
+def _path_labels(maker: Elaborator, path: str, left: Shape, right: Shape) -> list[Label]:
+    """What the spec wrote that gave the residual path its channels and its size."""
+    labels: dict[Span, str] = {}
+    height, width = left[1:] if len(left) == 3 else (1, 1)
+
+    def note(attribute: str, text: str, dim: int) -> None:
+        if left[dim] == right[dim]:
+            return
+        name: str | None = path
+        while name in maker.nodes:
+            node = maker.nodes[name]
+            before = maker.shape(node.inputs[0])
+            if before[dim] != node.shape[dim] and attribute in maker.origins.get(name, {}):
+                for span in maker.origins[name][attribute].origins:
+                    labels.setdefault(span, text)
+                return
+            if before == right or len(node.inputs) > 1:
+                return
+            name = node.inputs[0]
+
+    note("out", f"the residual path ends with {left[0]} channels", 0)
+    if len(left) == 3:
+        sizes = _numbers(maker, (height, width))
+        note("stride", f"the residual path is {sizes} from here", 1)
+    return [Label(span, text) for span, text in labels.items()]
+
+
+def _ways_out(
+    maker: Elaborator, node: Node, block: definitions.Block, place: Place | None, said: str
+) -> list[str]:
+    """What to write instead, with what it costs."""
+    lines: list[str] = []
+    if block.shortcut and said == "identity" and place is not None:
+        cost = _cost(maker, block.shortcut, place, node.inputs[1])
+        if cost is not None:
+            lines.append(f"write `shortcut: projection` (the block's own; adds {cost:,} parameters),")
+    left, right = (maker.shape(source) for source in node.inputs[:2])
+    more = isinstance(left[0], int) and isinstance(right[0], int) and left[0] >= right[0]
+    if said != "zero_pad" and more and len(left) == 3:
+        lines.append(f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)")
+    return ["\n".join(lines)] if lines else []
+
+
+def _cost(maker: Elaborator, layers: Iterable[Layer], place: Place, value: str) -> int | None:
+    """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
+    before = list(maker.nodes)
+    try:
+        maker.make_layers(layers, place, value)
+        made = [node for name, node in maker.nodes.items() if name not in set(before)]
+        return sum(
+            prod(tensor.shape)
+            for node in made
+            for tensor in node.operator.tensors([maker.shape(s) for s in node.inputs])
+            if tensor.trainable
+        )
+    except SpecError:
+        return None
+    finally:
+        for name in [name for name in maker.nodes if name not in set(before)]:
+            del maker.nodes[name]
+
+
+def _some_sizes(
+    maker: Elaborator, node: Node, scope: str, found: Disagreement, is_residual: bool
+) -> Diagnostic:
+    left, right = (maker.shape(source) for source in node.inputs[:2])
+    sizes = " × ".join(str(extent.declared) for extent in maker.extents)
+    position = 1 if found.axis == "H" else 2
+    sides = _sides(left[position], right[position], is_residual)
+    claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
+    axes = "{multiple_of: 32}"
+    return error(
+        codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
+        f"{scope} joins equal shapes at {sizes}, but not at every size",
+        maker.trace_span or node.span,
+        notes=[f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"],
+        help=[
+            "make both branches round alike (`ceil_mode: true` where one of them pools),\n"
+            f"or declare the sizes it is for: `input: {{height: {axes}, width: {axes}}}`"
+        ],
+        severity="error" if claimed else "warning",
+    )
+
+
+def _sides(left: Dim, right: Dim, is_residual: bool) -> str:
+    names = ("residual path", "shortcut") if is_residual else ("first input", "other input")
+    return f"{names[0]} {left}, {names[1]} {right}"

@@ -1,0 +1,166 @@
+"""Exact symbolic sizes: how height and width depend on the input, for every input size at once.
+
+Any chain of convolutions and poolings maps an input size X to ``floor((X + c) / s)`` with two integers, and that form is
+closed under composition:
+
+    floor((floor((X + c1) / s1) + c2) / s2) = floor((X + c1 + c2*s1) / (s1*s2))
+
+so two branches agree for all sizes exactly when their (c, s) are equal. Pooling with ``ceil_mode`` fits too: the rule
+"drop the last window if it would start in the padding" is the minimum of two such forms with one s, which is again one.
+Sources: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning" (2016), and the PyTorch documentation
+of Conv2d and MaxPool2d.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``floor((axis + offset) / stride)``: the extent of a tensor along one axis of the input, for every input extent.
+
+    ``axis`` is the input axis it depends on, "H" or "W".
+    """
+
+    axis: str
+    offset: int = 0
+    stride: int = 1
+
+    def at(self, extent: int) -> int:
+        """The size for an input of ``extent`` pixels along the axis."""
+        return (extent + self.offset) // self.stride
+
+    def then(self, offset: int, stride: int) -> Size:
+        """The size after another layer with ``floor((size + offset) / stride)``."""
+        return Size(self.axis, self.offset + offset * self.stride, self.stride * stride)
+
+    @property
+    def minimum_extent(self) -> int:
+        """The smallest input extent for which this size is at least 1."""
+        return self.stride - self.offset
+
+    def __str__(self) -> str:
+        shifted = self.axis
+        if self.offset:
+            shifted = f"{self.axis} {'+' if self.offset > 0 else '-'} {abs(self.offset)}"
+        if self.stride == 1:
+            return shifted
+        return f"⌊({shifted})/{self.stride}⌋" if self.offset else f"⌊{shifted}/{self.stride}⌋"
+
+
+Dim = int | Size
+"""One dimension of a tensor, the batch left out: a constant, or a size that depends on the input."""
+
+Shape = tuple[Dim, ...]
+"""A tensor's shape without its batch dimension. A feature map is (channels, height, width); a vector is (features,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The sizes a spec is for along one input axis, and the one at which costs are counted.
+
+    ``declared`` is the size costs are counted at. With ``is_open`` the spec claims every ``multiple_of`` from
+    ``minimum`` on; without it, only the declared size is claimed and others are a bonus.
+    """
+
+    axis: str
+    declared: int
+    is_open: bool = False
+    multiple_of: int = 1
+    minimum: int = 1
+
+    def admits(self, extent: int) -> bool:
+        """Whether the spec's bounds admit an input of this extent."""
+        return extent % self.multiple_of == 0 and extent >= self.minimum
+
+
+def window_size(
+    size: Dim, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False
+) -> Dim:
+    """The size after sliding a window (convolution or pooling), as PyTorch and ONNX define it.
+
+    Floor mode: ``floor((x + 2p - d(k-1) - 1) / s) + 1``. In ceil mode the division rounds up, and a last window that
+    would start in the padding on the right is dropped: the size is at most ``ceil((x + p) / s)``.
+    """
+    offset = 2 * padding - dilation * (kernel - 1) - 1 + stride
+    if ceil_mode:
+        offset = min(offset + stride - 1, padding + stride - 1)
+    if isinstance(size, Size):
+        return size.then(offset, stride)
+    return (size + offset) // stride
+
+
+def dim_at(dim: Dim, extents: dict[str, int]) -> int:
+    """The dimension as a number, for an input whose axes have these extents."""
+    return dim.at(extents[dim.axis]) if isinstance(dim, Size) else dim
+
+
+def shape_at(shape: Shape, extents: dict[str, int]) -> tuple[int, ...]:
+    """The shape in numbers, for an input whose axes have these extents."""
+    return tuple(dim_at(dim, extents) for dim in shape)
+
+
+def element_count(shape: Sequence[int]) -> int:
+    """The number of elements of a concrete shape."""
+    return math.prod(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """An input extent for which two sizes differ, and the two sizes there."""
+
+    axis: str
+    extent: int
+    left: int
+    right: int
+
+
+def next_disagreement(left: Dim, right: Dim, extent: Extent, start: int) -> Disagreement | None:
+    """The first admitted extent from ``start`` on at which the two sizes differ, or None when there is none at all.
+
+    Both must depend on ``extent.axis`` or be constant. The search is exact: with equal strides the difference repeats
+    with the stride, so one period decides; with unequal strides the two lines part, and it ends where they have.
+    """
+    if left == right:
+        return None
+    step = extent.multiple_of
+    first = -(-max(start, extent.minimum) // step) * step
+    left_stride = left.stride if isinstance(left, Size) else 0
+    right_stride = right.stride if isinstance(right, Size) else 0
+    if left_stride == right_stride:
+        count = left_stride // math.gcd(left_stride, step)
+    else:
+        count = _extents_until_parted(left, right, first) // step + 2
+    for index in range(count):
+        at = first + index * step
+        a, b = dim_at(left, {extent.axis: at}), dim_at(right, {extent.axis: at})
+        if a != b:
+            return Disagreement(extent.axis, at, a, b)
+    return None
+
+
+def _extents_until_parted(left: Dim, right: Dim, first: int) -> int:
+    """How far beyond ``first`` two sizes of different strides can go on being equal, at most."""
+
+    def line(dim: Dim) -> tuple[int, int, int]:  # slope as numerator/denominator, and value bound
+        if isinstance(dim, Size):
+            return 1, dim.stride, abs(dim.offset)
+        return 0, 1, abs(dim)
+
+    (n1, d1, c1), (n2, d2, c2) = line(left), line(right)
+    slope = abs(n1 * d2 - n2 * d1)  # over d1*d2, at least 1 since the strides differ
+    gap = 4 + (c1 // d1) + (c2 // d2)
+    return first + (gap * d1 * d2) // slope + 1
+
+
+def same_for_all(left: Dim, right: Dim, extent: Extent | None) -> bool:
+    """Whether two dimensions are equal for every admitted input extent (None: for every extent there is)."""
+    if left == right:
+        return True
+    axes = {dim.axis for dim in (left, right) if isinstance(dim, Size)}
+    if extent is None or len(axes) != 1 or extent.axis not in axes:
+        return False
+    return next_disagreement(left, right, extent, extent.minimum) is None

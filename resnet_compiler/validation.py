@@ -1,0 +1,119 @@
+"""From a model's complaint to a diagnostic: pydantic says what is wrong, the source says where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from resnet_compiler import codes
+from resnet_compiler.diagnostics import Diagnostic, SpecError, did_you_mean, error
+from resnet_compiler.source import Mapping, Node, Sequence, locate, locate_key, plain
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+def validate(root: Mapping, form: Literal["network", "block"]) -> None:
+    """Hold a file to the language.
+
+    Raises:
+        SpecError: with every finding, in the order of the text.
+    """
+    from pydantic import ValidationError
+
+    from resnet_compiler import spec
+
+    model = spec.Network if form == "network" else spec.Block
+    try:
+        model.model_validate(plain(root))
+    except ValidationError as failure:
+        found: dict[Any, Diagnostic] = {}
+        for detail in failure.errors(include_url=False):
+            diagnostic = _diagnostic(root, detail, tuple(model.model_fields))
+            found.setdefault((diagnostic.span, diagnostic.code), diagnostic)
+        raise SpecError(sorted(found.values(), key=lambda d: (d.span is None, d.span))) from None
+
+
+def _path(root: Node, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The location without the names of union branches, which pydantic mixes in."""
+    path: list[int | str] = []
+    node: Node | None = root
+    for index, step in enumerate(location):
+        last = index == len(location) - 1
+        if isinstance(node, Mapping) and isinstance(step, str) and (node.get(step) is not None):
+            path.append(step)
+            node = node.get(step)
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            path.append(step)
+            node = node.items[step]
+        elif last and isinstance(node, Mapping) and step not in ("mapping", "scalar", "list", "[key]"):
+            path.append(step)
+    return tuple(path)
+
+
+_TYPES = {
+    "string_type": "text",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "bool_type": "`true` or `false`",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "none_required": "nothing",
+}
+
+
+def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...]) -> Diagnostic:
+    location, kind = detail["loc"], detail["type"]
+    path = _path(root, location)
+    value = locate(root, path)
+    where = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "the value"
+    context = detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        key = str(path[-1]) if path else ""
+        help = did_you_mean(key, _siblings(location, top_level))
+        return error(codes.UNKNOWN_KEY, f"there is no key `{key}` here", locate_key(root, path), help=help)
+    if kind == "missing":
+        missing = str(location[-1])
+        owner = locate_key(root, path[:-1] if path and path[-1] == missing else path)
+        return error(codes.MISSING_KEY, f"`{missing}` is missing", owner)
+    if kind == "string_pattern_mismatch":
+        name = locate_key(root, path) if "[key]" in location else value
+        reason = "only letters, digits and `_`, not starting with a digit" if "key" in str(location) else ""
+        return error(
+            codes.INVALID_NAME,
+            f"{where} cannot be a name or text here",
+            name,
+            help=[reason] if reason else [f"it must match {context.get('pattern')}"],
+        )
+    if kind in _TYPES or kind.endswith("_type"):
+        needed = _TYPES.get(kind, kind.removesuffix("_type"))
+        return error(codes.WRONG_TYPE, f"{where} needs {needed}", value)
+    if kind in ("too_short", "too_long"):
+        return error(
+            codes.WRONG_FORM,
+            f"{where} has {context['actual_length']} entries; one is needed"
+            if context.get("max_length") == context.get("min_length", 1) == 1
+            else f"{where} has too {'few' if kind == 'too_short' else 'many'} entries",
+            value,
+            help=["each entry of a list is one `name: …`; begin a new line with `- ` for the next"]
+            if kind == "too_long"
+            else [],
+        )
+    if kind in ("one_operator", "layers_or_residual", "no_layers", "no_stages", "not_a_list"):
+        span = locate(root, (context["key"],)) if kind == "not_a_list" else locate_key(root, path)
+        return error(codes.WRONG_FORM, detail["msg"], span)
+    return error(codes.WRONG_VALUE, f"{where}: {detail['msg'].lower()}", value)
+
+
+def _siblings(location: tuple[int | str, ...], top_level: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys there are where an unknown one was found."""
+    from resnet_compiler import spec
+
+    if len(location) == 1:
+        return top_level
+    owners: dict[str, Any] = {"input": spec.Input, "expect": spec.Expect, "repeat": spec.Repeat}
+    owner = next((owners[step] for step in reversed(location[:-1]) if step in owners), spec.BlockBody)
+    if "height" in location or "width" in location:
+        owner = spec.OpenSize
+    return tuple(owner.model_fields)
