@@ -372,7 +372,7 @@ class _Reader:
             at, opening = opening, None  # what was opened can be mended, the text's end cannot
         at = min(self.last if at is None else at, last)
         if self.text.startswith("\t", at):
-            summary, hint = "a tab cannot indent", "indent with spaces"
+            summary, hint = "a tab cannot stand here", "use spaces"
         word = _WORD.match(self.text, at)
         more = [] if opening is None else [Label(self.span(opening, opening + 1), "begun here")]
         self.report(

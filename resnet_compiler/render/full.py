@@ -155,21 +155,19 @@ class _Row:
 
     def __init__(self, style: Callable[[str, bool], str]) -> None:
         self.style = style
-        self.cells: list[tuple[str, bool]] = []
+        self.cells: list[tuple[str, bool | None]] = []  # None: nobody wrote here
 
     def put(self, start: int, text: str, primary: bool) -> None:
         end = start + len(text)
-        self.cells += [(" ", False)] * (end - len(self.cells))
+        self.cells += [(" ", None)] * (end - len(self.cells))
         self.cells[start:end] = [(char, primary) for char in text]
 
     def text(self) -> str:
-        """Runs of one style, styled; spaces are nobody's, so no row ends in styled blanks."""
-        runs = itertools.groupby(self.cells, key=lambda cell: (cell[0] == " ", cell[1]))
         pieces = []
-        for (blank, primary), cells in runs:
+        for primary, cells in itertools.groupby(self.cells, key=lambda cell: cell[1]):
             piece = "".join(char for char, _ in cells)
-            pieces.append(piece if blank else self.style(piece, primary))
-        return "".join(pieces).rstrip(" ")
+            pieces.append(piece if primary is None else self.style(piece, primary))
+        return "".join(pieces)
 
 
 def _split(text: str) -> list[str]:

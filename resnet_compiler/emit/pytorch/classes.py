@@ -1,0 +1,348 @@
+"""From instances to classes: least general generalisation (Plotkin 1970), "anti-unification".
+
+All instances of a block are laid side by side. What is equal in all stays a literal; what differs becomes a parameter
+of the constructor; columns that always agree become one parameter, named after what it is.
+"""
+
+from __future__ import annotations
+
+import keyword
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from resnet_compiler.emit.names import class_name, unique
+from resnet_compiler.emit.pytorch.bodies import Body, Slot
+from resnet_compiler.emit.pytorch.constructors import (
+    Children,
+    Given,
+    Literal,
+    New,
+    Reference,
+    Tree,
+    leaves,
+    replace_leaves,
+    skeleton,
+)
+from resnet_compiler.graph import Graph, Scope
+from resnet_compiler.operators.base import REQUIRED
+from resnet_compiler.shapes import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A constructor parameter: its name, its type as written, its default (REQUIRED for none)."""
+
+    name: str
+    annotation: str
+    default: Any = REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class ClassDefinition:
+    """A class to write. ``body`` has references where instances differ; ``stored`` parameters are used in forward."""
+
+    name: str
+    title: str
+    doc: str
+    parameters: tuple[Parameter, ...]
+    body: Body
+    stored: tuple[str, ...]
+    slot: Slot | None
+    slot_is_optional: bool
+    joins_shortcut: bool = False
+    sequential: Children | None = None
+    channels_in: str = ""
+    channels_out: str = ""
+    stride: str = ""
+
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What names the columns of one set of instances: their scopes, and channels in and out by instance."""
+
+    scopes: tuple[Scope, ...]
+    channels_in: tuple[Any, ...]
+    channels_out: tuple[Any, ...]
+
+
+class Generaliser:
+    """Turns the bodies of one nesting depth after another into class definitions and constructor calls."""
+
+    def __init__(self, graph: Graph, taken: Sequence[str]) -> None:
+        self.graph = graph
+        self.definitions: list[ClassDefinition] = []
+        self._taken = set(taken)
+        self._shortcuts: dict[Any, str] = {}
+
+    def generalise(self, bodies: Sequence[Body]) -> Iterator[tuple[Body, Tree]]:
+        """Each body with the call that constructs its instance; definitions are added on the way."""
+        bodies = self._shortcut_classes(bodies)
+        for group in _groups(bodies):
+            yield from self._define(group)
+
+    # --- shortcuts that are passed in ---
+
+    def _shortcut_classes(self, bodies: Sequence[Body]) -> list[Body]:
+        """Give the Sequentials that stand in slots a class of their own where there are several of a kind."""
+        groups: dict[Any, list[int]] = {}
+        for index, body in enumerate(bodies):
+            if body.slot and isinstance(body.slot.tree, Children):
+                groups.setdefault(skeleton(body.slot.tree), []).append(index)
+        result = list(bodies)
+        for members in groups.values():
+            if len(members) < 2:
+                continue
+            slots = [bodies[index].slot for index in members]
+            trees = [slot.tree for slot in slots if slot is not None]
+            first = bodies[members[0]]
+            context = self._context([bodies[index].scope for index in members], slots)
+            parameters, replacement, calls = _unify(
+                [list(leaves(tree)) for tree in trees], context
+            )
+            tree = replace_leaves(trees[0], iter(replacement).__next__)
+            assert isinstance(tree, Children)
+            name = self._name("Projection")
+            self.definitions.append(
+                ClassDefinition(
+                    name,
+                    "",
+                    "Shortcut where shapes differ",
+                    tuple(parameters),
+                    replace(first, slot=None),
+                    (),
+                    None,
+                    False,
+                    False,
+                    Children("super().__init__", tree.keys, tree.modules),
+                    **self._shape_words(context, parameters, calls),
+                )
+            )
+            for index, row in zip(members, calls, strict=True):
+                slot = bodies[index].slot
+                assert slot is not None
+                call = New(name, _arguments(parameters, row))
+                result[index] = replace(bodies[index], slot=replace(slot, tree=call))
+        return result
+
+    # --- blocks ---
+
+    def _define(self, group: Sequence[Body]) -> Iterator[tuple[Body, Tree]]:
+        with_slot = [body for body in group if body.slot]
+        first = with_slot[0] if with_slot else group[0]
+        context = self._context([body.scope for body in group], None)
+        rows = [list(_columns(body)) for body in group]
+        parameters, replacement, calls = _unify(rows, context)
+        supply = iter(replacement).__next__
+        attributes = tuple((name, replace_leaves(tree, supply)) for name, tree in first.attributes)
+        steps = []
+        stored: list[str] = []
+        for step in first.steps:
+            arguments = []
+            for given in step.arguments:
+                value = replace_leaves(given.value, supply)
+                if isinstance(value, Reference):
+                    stored.append(value.name)
+                arguments.append(replace(given, value=value))
+            steps.append(replace(step, arguments=tuple(arguments)))
+        optional = bool(with_slot) and len(with_slot) < len(group)
+        scope = first.scope
+        definition = ClassDefinition(
+            self._name(class_name(scope.title)),
+            scope.title,
+            scope.doc,
+            tuple(parameters),
+            replace(first, attributes=attributes, steps=tuple(steps)),
+            tuple(dict.fromkeys(stored)),
+            first.slot,
+            optional,
+            _joins_shortcut(first),
+            **self._shape_words(context, parameters, calls),
+        )
+        self.definitions.append(definition)
+        for body, row in zip(group, calls, strict=True):
+            arguments_ = _arguments(parameters, row)
+            if first.slot:
+                value = body.slot.tree if body.slot else Literal(None)
+                default = None if optional else REQUIRED
+                arguments_ = (*arguments_, Given(first.slot.name, value, default, positional=True))
+                if not optional:  # what has no default comes before what has
+                    arguments_ = tuple(sorted(arguments_, key=lambda a: a.default != REQUIRED))
+            yield body, New(definition.name, arguments_)
+
+    def _name(self, wanted: str) -> str:
+        name = unique(wanted, self._taken)
+        self._taken.add(name)
+        return name
+
+    def _context(self, scopes: Sequence[Scope], slots: Sequence[Slot | None] | None) -> _Context:
+        def channels(name: str) -> Any:
+            return self.graph.shape(name)[0]
+
+        entries = [slot.source for slot in slots if slot] if slots else [s.entry for s in scopes]
+        exits = [
+            (self.graph[scope.join].inputs[1] if scope.join else scope.exit) if slots else scope.exit
+            for scope in scopes
+        ]
+        return _Context(tuple(scopes), tuple(map(channels, entries)), tuple(map(channels, exits)))
+
+    def _shape_words(
+        self, context: _Context, parameters: Sequence[Parameter], rows: Sequence[Row]
+    ) -> dict[str, str]:
+        """How a docstring writes the channels in, the channels out and the stride: by parameter, or as numbers."""
+        columns = {p.name: tuple(row[i] for row in rows) for i, p in enumerate(parameters)}
+
+        def word(values: tuple[Any, ...], preferred: str) -> str:
+            if len(set(values)) == 1:
+                return str(values[0])
+            names = [name for name, column in columns.items() if column == values]
+            return preferred if preferred in names else (names[0] if names else "")
+
+        def strides(scope: Scope) -> int | None:
+            ratios = {
+                b.stride / a.stride if isinstance(a, Size) and isinstance(b, Size) else 0
+                for a, b in zip(
+                    self.graph.shape(scope.entry)[1:], self.graph.shape(scope.exit)[1:], strict=False
+                )
+            }
+            ratio = ratios.pop() if len(ratios) == 1 else 0
+            return int(ratio) if ratio >= 1 and ratio == int(ratio) else None
+
+        ratios = tuple(strides(scope) for scope in context.scopes)
+        stride = "" if None in ratios else word(ratios, "stride")
+        return {
+            "channels_in": word(context.channels_in, "in_channels"),
+            "channels_out": word(context.channels_out, "out_channels"),
+            "stride": stride,
+        }
+
+
+def _groups(bodies: Sequence[Body]) -> list[list[Body]]:
+    """Bodies that can share a class: one block, one structure, and one place for the shortcut where there is any."""
+    groups: dict[Any, list[Body]] = {}
+    plain: dict[Any, list[Body]] = {}
+    for body in bodies:
+        key = _structure(body)
+        if body.slot:
+            source = _local(body, body.slot.source)
+            groups.setdefault((key, body.slot.name, source), []).append(body)
+        else:
+            plain.setdefault(key, []).append(body)
+    for key, members in plain.items():
+        home = next((k for k in groups if k[0] == key and len(k) == 3), (key,))
+        groups.setdefault(home, []).extend(members)
+    order = {id(body): index for index, body in enumerate(bodies)}
+    ordered = [sorted(group, key=lambda body: order[id(body)]) for group in groups.values()]
+    return sorted(ordered, key=lambda group: order[id(group[0])])
+
+
+def _local(body: Body, name: str) -> int | str:
+    """A value by its place in the body, so that instances can be compared: "input" or the step's number."""
+    if name == body.scope.entry:
+        return "input"
+    return next((i for i, step in enumerate(body.steps) if step.output == name), "shortcut")
+
+
+def _structure(body: Body) -> Any:
+    """What must be equal for two instances to share a class: everything but the numbers and the shortcut."""
+    places: dict[str, int | str] = {body.scope.entry: "input"}
+    places |= {step.output: index for index, step in enumerate(body.steps)}
+    join = body.scope.join
+    steps = tuple(
+        (
+            step.attribute if step.tree is not None else step.template,
+            tuple(given.name for given in step.arguments),
+            tuple(
+                "shortcut" if step.output == join and position == 1 else places.get(name, "shortcut")
+                for position, name in enumerate(step.inputs)
+            )
+            if _joins_shortcut(body)
+            else tuple(places.get(name, "shortcut") for name in step.inputs),
+        )
+        for step in body.steps
+    )
+    trees = tuple((name, skeleton(tree)) for name, tree in body.attributes)
+    exit_place = places.get(body.scope.exit, "")
+    return (body.scope.block, trees, steps, exit_place, body.support)
+
+
+def _joins_shortcut(body: Body) -> bool:
+    """Whether the add's second input is the identity or a module in the slot, and so may differ between instances."""
+    return bool(body.scope.join) and (body.slot is not None or not body.scope.shortcut_layers)
+
+
+def _columns(body: Body) -> Iterator[tuple[str, Any]]:
+    for name, tree in body.attributes:
+        for hint, value in leaves(tree):
+            yield f"{name}.{hint}", value
+    for step in body.steps:
+        for given in step.arguments:
+            for hint, value in leaves(given.value, given.name):
+                yield f"{step.path[-1]}.{hint}", value
+
+
+def _unify(
+    rows: Sequence[Sequence[tuple[str, Any]]], context: _Context
+) -> tuple[list[Parameter], list[Tree], list[list[Any]]]:
+    """Parameters, the leaves that replace the first instance's, and each instance's argument values."""
+    names: dict[tuple[Any, ...], str] = {}
+    replacement: list[Tree] = []
+    for cells in zip(*rows, strict=True):
+        values = tuple(value for _, value in cells)
+        if all(_same(value, values[0]) for value in values):
+            replacement.append(Literal(values[0]))
+            continue
+        key = tuple((type(value), value) for value in values)
+        if key not in names:
+            names[key] = _parameter_name(cells[0][0], values, context, names.values())
+        replacement.append(Reference(names[key]))
+    columns = [(name, [value for _, value in key]) for key, name in names.items()]
+    parameters = [(_parameter(name, values, context), values) for name, values in columns]
+    parameters.sort(key=lambda p: p[0].default != REQUIRED)  # stable: those with a default go last
+    calls = [[values[i] for _, values in parameters] for i in range(len(rows))]
+    return [parameter for parameter, _ in parameters], replacement, calls
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
+
+
+def _parameter_name(hint: str, values: tuple[Any, ...], context: _Context, taken: Any) -> str:
+    """What a column is called: the channels in or out, a parameter of the block, or the argument it fills."""
+    attribute, _, argument = hint.rpartition(".")
+    candidates = []
+    if values == context.channels_in:
+        candidates.append("in_channels")
+    if values == context.channels_out:
+        candidates.append("out_channels")
+    for name in context.scopes[0].values:
+        if all(_same(scope.values.get(name), value) for scope, value in zip(context.scopes, values, strict=True)):
+            candidates.append(f"{name}_" if keyword.iskeyword(name) else name)
+    used = set(taken) | {"self", "nn", "torch", "F", "Tensor"}
+    for candidate in candidates:
+        if candidate not in used:
+            return candidate
+    plain = argument if argument not in used else f"{attribute}_{argument}".replace(".", "_")
+    return unique(plain, used)
+
+
+def _parameter(name: str, values: Sequence[Any], context: _Context) -> Parameter:
+    kinds = dict.fromkeys("tuple[int, int]" if isinstance(v, tuple) else type(v).__name__ for v in values)
+    annotation = " | ".join(sorted("None" if kind == "NoneType" else kind for kind in kinds))
+    default = context.scopes[0].defaults.get(name, REQUIRED)
+    if default is None or not isinstance(default, int | float) or default not in values:
+        default = REQUIRED
+    return Parameter(name, "float" if annotation == "float | int" else annotation, default)
+
+
+def _arguments(parameters: Sequence[Parameter], row: Row) -> tuple[Given, ...]:
+    return tuple(
+        Given(p.name, Literal(value), p.default, positional=True)
+        for p, value in zip(parameters, row, strict=True)
+    )
+
+

@@ -1,0 +1,140 @@
+"""The statements of a forward function: steps nested into expressions where a person would nest them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from resnet_compiler.emit.names import variable
+from resnet_compiler.emit.pytorch.bodies import Slot, Step
+from resnet_compiler.emit.pytorch.constructors import Literal, Reference
+from resnet_compiler.emit.pytorch.layout import INDENT, WIDTH, literal
+
+TIGHTNESS = {"any": 0, "sum": 1, "product": 2, "atom": 3}
+RESERVED = ("self", "nn", "torch", "F", "Tensor", "OrderedDict", "features", "stage", "shortcut")
+ROOM = 2 * len(INDENT) + len("shortcut = ")
+
+
+SHORTCUT = "shortcut"
+
+
+def with_shortcut(
+    entry: str, steps: Sequence[Step], join: str, slot: Slot | None, optional: bool
+) -> list[Step]:
+    """The steps with the shortcut as one of them, right after the value it reads, and the add reading it."""
+    if slot is None:
+        shortcut = Step((SHORTCUT,), (entry,), SHORTCUT, template="{0}")
+    elif not optional:
+        shortcut = Step((SHORTCUT,), (slot.source,), SHORTCUT, template=f"self.{slot.name}({{0}})")
+    else:
+        choice = f"{{0}} if self.{slot.name} is None else self.{slot.name}({{1}})"
+        shortcut = Step((SHORTCUT,), (entry, slot.source), SHORTCUT, template=choice)
+    result = [
+        replace(step, inputs=(step.inputs[0], SHORTCUT)) if step.output == join else step for step in steps
+    ]
+    source = slot.source if slot else entry
+    after = next((i + 1 for i, step in enumerate(result) if step.output == source), 0)
+    return [*result[:after], shortcut, *result[after:]]
+
+
+class Statements:
+    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers."""
+
+    def __init__(
+        self, variables: Mapping[str, str], steps: Sequence[Step], results: Iterable[str]
+    ) -> None:
+        self._steps = steps
+        self._results = tuple(results)
+        self._uses = Counter(name for step in steps for name in step.inputs)
+        self._uses.update(self._results)
+        self._left = Counter(self._uses)
+        self._variables = dict(variables)
+        self._pending: dict[str, tuple[Step, str]] = {}
+        self.lines: list[str] = []
+
+    def write(self) -> list[str]:
+        """The statements; every result is then held by a variable or can be written by `final`."""
+        for index, step in enumerate(self._steps):
+            text = self._text(step)
+            self._left.subtract(step.inputs)
+            self._pending[step.output] = (step, text)
+            if not self._stays_pending(step, self._steps[index + 1 :]):
+                self._assign(step.output)
+        return self.lines
+
+    def final(self, value: str) -> str:
+        """The expression for a value that is returned."""
+        return self._pending[value][1] if value in self._pending else self._variables[value]
+
+    def _text(self, step: Step) -> str:
+        """The step's expression; where it would be too long, its operands are written out first."""
+        text = _expression(step, [self._operand(name) for name in step.inputs])
+        if len(text) + ROOM > WIDTH or (step.template and step.operands == "atom"):
+            for name in step.inputs:
+                if name in self._pending:
+                    self._assign(name)
+            text = _expression(step, [self._operand(name) for name in step.inputs])
+        for name in step.inputs:
+            self._pending.pop(name, None)
+        return text
+
+    def _operand(self, name: str) -> tuple[str, str]:
+        if name in self._pending:
+            step, text = self._pending[name]
+            return text, step.binds
+        return self._variables[name], "atom"
+
+    def _stays_pending(self, step: Step, following: Sequence[Step]) -> bool:
+        """Whether a value is best written inside the expression that uses it: a chain, up to its activation."""
+        if step.path == (SHORTCUT,):
+            return False
+        if not following:
+            return step.output in self._results
+        takes = following[0]
+        return (
+            self._uses[step.output] == 1
+            and takes.inputs == (step.output,)
+            and takes.path != (SHORTCUT,)
+            and not step.can_overwrite
+        )
+
+    def _assign(self, name: str) -> None:
+        step, text = self._pending.pop(name)
+        target = self._target(step)
+        if text != target:
+            self.lines.append(f"{target} = {text}")
+        self._variables[name] = target
+
+    def _target(self, step: Step) -> str:
+        """The variable for a step's value: ``x`` where the value in x is needed no more."""
+        if step.path == (SHORTCUT,):
+            return SHORTCUT
+        holder = next((value for value, held in self._variables.items() if held == "x"), None)
+        if holder is None or self._left[holder] <= 0:
+            self._variables.pop(holder or "", None)
+            return "x"
+        dead = [v for v, left in self._left.items() if left <= 0 and v != step.output]
+        for value in dead:
+            self._variables.pop(value, None)
+        return variable("_".join(step.path), {*self._variables.values(), *RESERVED})
+
+
+def _expression(step: Step, operands: Sequence[tuple[str, str]]) -> str:
+    """A step's expression over its operands, each a text and how tightly it holds together."""
+    if step.tree is not None:
+        return f"self.{step.attribute}({step.input_format.format(_bracketed(operands[0], step.input_format))})"
+    needed = TIGHTNESS[step.operands]
+    texts = [text if TIGHTNESS[binds] >= needed else f"({text})" for text, binds in operands]
+    values = {}
+    for given in step.arguments:
+        if isinstance(given.value, Reference):
+            values[given.name] = f"self.{given.value.name}"
+        elif isinstance(given.value, Literal):
+            values[given.name] = literal(given.value.value)
+    return step.template.format(*texts, **values)
+
+
+def _bracketed(operand: tuple[str, str], input_format: str) -> str:
+    text, binds = operand
+    return text if binds == "atom" or input_format == "{}" else f"({text})"
