@@ -92,6 +92,22 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
     raise SpecError([error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help)])
 
 
+def expand(name: str) -> list[SpecFile]:
+    """The specs that a word on the command line means: one, or every one in a folder.
+
+    Raises:
+        SpecError: it means none.
+    """
+    folder = pathlib.Path(name)
+    if folder.is_dir():
+        inside = [SpecFile(_shipped_display(p) or p.as_posix(), p) for p in sorted(folder.glob("*.yaml"))]
+        if inside:
+            return inside
+    wanted = name.rstrip("/").removeprefix("specs/")
+    shipped = [spec for spec in shipped_specs() if spec.display.split("/")[1] == wanted]
+    return shipped or [find_spec(name)]
+
+
 def _stay_inside(name: str, span: Span | None) -> None:
     parts = pathlib.PurePosixPath(name.replace("\\", "/")).parts
     if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:

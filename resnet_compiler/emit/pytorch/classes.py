@@ -58,6 +58,9 @@ class ClassDefinition:
     stride: str = ""
 
 
+CHANNEL_ARGUMENTS = frozenset(
+    ("in_channels", "out_channels", "num_features", "num_channels", "in_features", "out_features")
+)
 Row = Sequence[Any]
 
 
@@ -315,10 +318,9 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: _Context, taken
     """What a column is called: the channels in or out, a parameter of the block, or the argument it fills."""
     attribute, _, argument = hint.rpartition(".")
     candidates = []
-    if values == context.channels_in:
-        candidates.append("in_channels")
-    if values == context.channels_out:
-        candidates.append("out_channels")
+    if argument in CHANNEL_ARGUMENTS:
+        candidates += ["in_channels"] if values == context.channels_in else []
+        candidates += ["out_channels"] if values == context.channels_out else []
     for name in context.scopes[0].values:
         if all(_same(scope.values.get(name), value) for scope, value in zip(context.scopes, values, strict=True)):
             candidates.append(f"{name}_" if keyword.iskeyword(name) else name)

@@ -1,0 +1,65 @@
+"""The public functions: a spec to a graph, a graph to source or to ONNX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resnet_compiler import __version__
+from resnet_compiler.graph import Graph
+from resnet_compiler.pipeline import compile_spec
+
+if TYPE_CHECKING:
+    import onnx
+
+DEFAULT_OPSET = 18
+
+
+def compile(spec: str, *, text: str | None = None) -> Graph:
+    """The proved graph of a spec.
+
+    Args:
+        spec: a path ending in .yaml, `folder/name`, or a shipped name such as "resnet50".
+        text: the spec's text, where it is not to be read from a file; ``spec`` then only names it.
+
+    Returns:
+        The graph. `graph["layer3.0.conv2"]` is a node; its shape is (channels, height, width) without the batch, with
+        height and width as exact functions of the input's. `Measures(graph)` has its counts.
+
+    Raises:
+        SpecError: the spec is wrong, or there is none; its ``diagnostics`` say why, where, and what to write instead.
+    """
+    return compile_spec(spec, text)
+
+
+def emit_pytorch(graph: Graph) -> str:
+    """The graph as PyTorch source: one module that imports only torch and that `ruff format` leaves as it is.
+
+    The network takes (N, channels, H, W) float tensors; its `state_dict` has the graph's names.
+    """
+    from resnet_compiler.emit.pytorch import emit_pytorch
+
+    return emit_pytorch(graph, __version__)
+
+
+def build_onnx(graph: Graph, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> onnx.ModelProto:
+    """The graph as an ONNX model, checked, with initial weights that depend on the seed and on names alone.
+
+    Input "input" is (batch, channels, height, width) float32, output "output" (batch, …); the batch is dynamic, height
+    and width are where the proof allows.
+
+    Raises:
+        ValueError: the opset is not one of 13 to 22.
+    """
+    from resnet_compiler import weights
+    from resnet_compiler.emit.onnx import check_onnx, emit_onnx
+
+    model = emit_onnx(
+        graph, lambda name, tensor: weights.initial(name, tensor, seed), __version__, opset
+    )
+    check_onnx(model)
+    return model
+
+
+def emit_onnx(graph: Graph, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> bytes:
+    """The model of `build_onnx` as the bytes of an .onnx file."""
+    return build_onnx(graph, opset=opset, seed=seed).SerializeToString(deterministic=True)

@@ -1,0 +1,354 @@
+"""The `resnetc` command: commands only. What they do is in the modules they import when they run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from resnet_compiler import __version__
+
+if TYPE_CHECKING:
+    from resnet_compiler.diagnostics import Diagnostic
+    from resnet_compiler.graph import Graph
+    from resnet_compiler.library import SpecFile
+    from resnet_compiler.pipeline import Compilation
+
+FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="resnetc",
+    help="Compile YAML specs of residual networks to PyTorch source and ONNX, every residual add proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Specs = Annotated[
+    list[str], typer.Argument(metavar="SPEC...", help="A path, a folder, `folder/name`, or a shipped name.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON: an object, or a list for several specs.")]
+
+
+class Target(StrEnum):
+    """What `build` can write."""
+
+    torch = "torch"
+    onnx = "onnx"
+
+
+class Depth(StrEnum):
+    """How finely `summary` divides a network."""
+
+    stage = "stage"
+    block = "block"
+    layer = "layer"
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Exit codes: 0 fine, 1 the spec is wrong (or an output is stale), 2 misuse, 3 verification failed."""
+    if version:
+        print(f"resnetc {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        _misuse("a command is needed; `resnetc --help` lists them")
+
+
+@app.command()
+def check(specs: Specs, as_json: AsJson = False) -> None:
+    """Check specs: the language, every shape, every residual add, and what `expect` says."""
+    compilations = _compile(specs)
+    if as_json:
+        from resnet_compiler.report import check_dict
+
+        _print_json([check_dict(each) for each in compilations])
+    else:
+        for each in compilations:
+            if each.graph is not None:
+                print(f"{each.graph.identity.name}: {_verdict(each.graph)}")
+        _show(compilations)
+    raise typer.Exit(FINE if all(each.valid for each in compilations) else WRONG)
+
+
+@app.command()
+def build(
+    specs: Specs,
+    output: Annotated[
+        pathlib.Path,
+        typer.Option("-o", "--output", help="A folder; or for one spec a file ending in .py or .onnx."),
+    ] = pathlib.Path(),
+    target: Annotated[
+        list[Target] | None, typer.Option(help="What to write; both, when it is not given.")
+    ] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 with a diff where the disk is stale.")
+    ] = False,
+    opset: Annotated[int, typer.Option(help="The ONNX opset, 13 to 22.", min=13, max=22)] = 18,
+    seed: Annotated[int, typer.Option(help="The seed of the weights in the ONNX.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
+    compilations = _compile(specs)
+    graphs = _graphs_or_exit(compilations)
+    files: dict[pathlib.Path, bytes] = {}
+    for graph in graphs:
+        for path, wanted in _destinations(graph, output, target, len(graphs)):
+            if path in files:
+                _misuse(f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}")
+            files[path] = _emit(graph, wanted, opset, seed)
+    if check_only:
+        from resnet_compiler.output import stale
+
+        differences = stale(files)
+        for text in differences.values():
+            print(text)
+        raise typer.Exit(WRONG if differences else FINE)
+    from resnet_compiler.output import write_all
+
+    _reporting(lambda: write_all(files))
+    if as_json:
+        _print_json([{"name": g.identity.name, "files": _written(g, files, output)} for g in graphs])
+    else:
+        from resnet_compiler.report import summary_text
+
+        for graph in graphs:
+            print(summary_text(graph, "stage"), end="\n\n")
+        for path, content in files.items():
+            print(f"wrote {path.as_posix()} ({len(content):,} bytes)")
+
+
+@app.command()
+def summary(
+    specs: Specs,
+    depth: Annotated[Depth, typer.Option(help="One line for each of these.")] = Depth.stage,
+    as_json: AsJson = False,
+) -> None:
+    """Print layers, shapes, parameters and MACs, and where the weighted layers are."""
+    from resnet_compiler.report import summary_dict, summary_text
+
+    graphs = _graphs_or_exit(_compile(specs))
+    if as_json:
+        _print_json([summary_dict(graph) for graph in graphs])
+    else:
+        print("\n\n".join(summary_text(graph, depth.value) for graph in graphs))
+
+
+@app.command()
+def verify(
+    specs: Specs,
+    seed: Annotated[int, typer.Option(help="The seed of weights and images.", min=0)] = 0,
+    opset: Annotated[int, typer.Option(help="The ONNX opset, 13 to 22.", min=13, max=22)] = 18,
+    tolerance: Annotated[
+        float, typer.Option(help="Greatest difference, relative to the output's largest magnitude.")
+    ] = 1e-4,
+    as_json: AsJson = False,
+) -> None:
+    """Run the emitted source and the ONNX with the same weights, and compare (needs torch and onnxruntime)."""
+    from dataclasses import asdict
+    from importlib.util import find_spec
+
+    missing = [name for name in ("torch", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        _misuse(f"verify needs {' and '.join(missing)}: pip install 'resnet-compiler[torch,onnxruntime]'")
+    from resnet_compiler.verify import verify as compare
+
+    results, failed = [], False
+    for graph in _graphs_or_exit(_compile(specs)):
+        found = compare(graph, seed, opset)
+        worst = max(each.relative for each in found)
+        passed = worst <= tolerance
+        failed = failed or not passed
+        results.append(
+            {
+                "name": graph.identity.name,
+                "passed": passed,
+                "tolerance": tolerance,
+                "comparisons": [asdict(each) for each in found],
+            }
+        )
+        if not as_json:
+            print(f"{graph.identity.name}: {'the same' if passed else 'DIFFERENT'}")
+            for each in found:
+                print(
+                    f"  batch {each.batch}, {each.height} × {each.width}:"
+                    f"  greatest difference {each.absolute:.2e} absolute, {each.relative:.2e} relative"
+                )
+    if as_json:
+        _print_json(results)
+    raise typer.Exit(UNVERIFIED if failed else FINE)
+
+
+@app.command(name="list")
+def list_specs(
+    pattern: Annotated[str, typer.Argument(metavar="[GLOB]", help="Such as 'imagenet/*' or '*50*'.")] = "*",
+    as_json: AsJson = False,
+) -> None:
+    """List the shipped specs."""
+    from fnmatch import fnmatchcase
+
+    from resnet_compiler.library import shipped_specs
+
+    names = [spec.display.removeprefix("specs/").removesuffix(".yaml") for spec in shipped_specs()]
+    chosen = [n for n in names if fnmatchcase(n, pattern) or fnmatchcase(n.split("/")[1], pattern)]
+    if as_json:
+        print(json.dumps(chosen, indent=2))
+    else:
+        print("\n".join(chosen) if chosen else f"no shipped spec matches {pattern}")
+
+
+@app.command()
+def schema(
+    block: Annotated[bool, typer.Option("--block", help="The schema of block files instead.")] = False,
+) -> None:
+    """Print the language as JSON Schema (draft 7), for editors."""
+    from resnet_compiler.schema import json_schema
+
+    print(json.dumps(json_schema("block" if block else "network"), indent=2))
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="The new spec's name; NAME.yaml is written here.")] = "my_resnet",
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a small spec to start from."""
+    from resnet_compiler.graph import NAME
+    from resnet_compiler.output import write_all
+    from resnet_compiler.templating import environment
+
+    if not NAME.fullmatch(name) or "." in name:
+        _misuse(f"`{name}` cannot be a name: write letters, digits and `_`, not starting with a digit")
+    path = pathlib.Path(f"{name}.yaml")
+    if path.exists() and not force:
+        _misuse(f"{path} is there already; --force replaces it")
+    text = environment().get_template("spec.yaml.j2").render(name=name)
+    _reporting(lambda: write_all({path: text.encode()}))
+    print(f"wrote {path}; next: resnetc check {path}")
+
+
+# --- what the commands share -----------------------------------------------------------------------------------------
+
+
+def _compile(names: Sequence[str]) -> list[Compilation]:
+    """Compile every spec that the names mean; a name that means nothing is misuse."""
+    from resnet_compiler.pipeline import compile_file
+
+    return [compile_file(spec) for spec in _find(names)]
+
+
+def _find(names: Sequence[str]) -> list[SpecFile]:
+    from resnet_compiler.diagnostics import SpecError
+    from resnet_compiler.library import expand
+
+    try:
+        return [spec for name in names for spec in expand(name)]
+    except SpecError as failure:
+        _render(failure.diagnostics, {})
+        raise typer.Exit(MISUSE) from None
+
+
+def _graphs_or_exit(compilations: Sequence[Compilation]) -> list[Graph]:
+    """The graphs, when every spec is right; otherwise the findings are shown, and the command ends."""
+    _show(compilations)
+    graphs = [each.graph for each in compilations if each.graph is not None]
+    if len(graphs) < len(compilations):
+        raise typer.Exit(WRONG)
+    return graphs
+
+
+def _show(compilations: Iterable[Compilation]) -> None:
+    for each in compilations:
+        if each.diagnostics:
+            _render(each.diagnostics, dict(each.texts))
+
+
+def _render(diagnostics: Sequence[Diagnostic], texts: dict[str, str]) -> None:
+    """Diagnostics on standard error, in colour on a terminal unless NO_COLOR is set."""
+    from resnet_compiler.render import render
+
+    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    print(render(diagnostics, "full", texts, color=color), end="\n\n", file=sys.stderr)
+
+
+def _reporting(action: Callable[[], None]) -> None:
+    from resnet_compiler.diagnostics import SpecError
+
+    try:
+        action()
+    except SpecError as failure:
+        _render(failure.diagnostics, {})
+        raise typer.Exit(MISUSE) from None
+
+
+def _verdict(graph: Graph) -> str:
+    residual = [proof for proof in graph.proofs if proof.residual]
+    some = sum(proof.verdict != "all sizes" for proof in residual)
+    adds = f"{len(residual)} residual add{'' if len(residual) == 1 else 's'}"
+    if not residual:
+        return "ok, no residual adds"
+    return f"ok, {adds} proved for every size" if not some else f"ok, {adds}, {some} not for every size"
+
+
+def _destinations(
+    graph: Graph, output: pathlib.Path, target: list[Target] | None, count: int
+) -> list[tuple[pathlib.Path, Target]]:
+    """Where each target of a graph goes."""
+    by_suffix = {".py": Target.torch, ".onnx": Target.onnx}
+    single = by_suffix.get(output.suffix)
+    if single is not None and not output.is_dir():
+        if count > 1 or (target and target != [single]):
+            _misuse(f"{output.as_posix()} is one file; give -o a folder for several specs or targets")
+        return [(output, single)]
+    suffixes = {Target.torch: "model.py", Target.onnx: "model.onnx"}
+    wanted = list(dict.fromkeys(target)) if target else list(Target)
+    return [(output / graph.identity.name / suffixes[each], each) for each in wanted]
+
+
+def _emit(graph: Graph, target: Target, opset: int, seed: int) -> bytes:
+    from resnet_compiler import api
+
+    if target is Target.torch:
+        return api.emit_pytorch(graph).encode()
+    return api.emit_onnx(graph, opset=opset, seed=seed)
+
+
+def _written(graph: Graph, files: Iterable[pathlib.Path], output: pathlib.Path) -> list[str]:
+    return [p.as_posix() for p in files if p == output or p.parent.name == graph.identity.name]
+
+
+def _print_json(items: Sequence[Any]) -> None:
+    """One object for one spec, a list for several."""
+    print(json.dumps(items[0] if len(items) == 1 else items, indent=2, ensure_ascii=False))
+
+
+def _misuse(message: str) -> NoReturn:
+    print(f"resnetc: {message}", file=sys.stderr)
+    raise typer.Exit(MISUSE)
+
+
+def main() -> None:
+    """The entry point. Output is UTF-8 whatever the locale, so that the same command prints the same bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        app()
+    except BrokenPipeError:  # the reader went away (`| head`): nothing to say, and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FINE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Graph → ONNX, built directly: one node per layer where ONNX has one, everything named after its layer.
+
+The graph mirrors the PyTorch source one to one; batch norms stay nodes of their own. Source: the ONNX specification,
+operators of the default domain, opsets 13 to 22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from resnet_compiler.graph import INPUT, Graph
+from resnet_compiler.measure import Measures
+from resnet_compiler.shapes import Size
+from resnet_compiler.weights import Value, tensors
+
+if TYPE_CHECKING:
+    import onnx
+
+    from resnet_compiler.weights import Array
+
+OPSETS = range(13, 23)
+DEFAULT_OPSET = 18
+OUTPUT = "output"
+
+
+@dataclass
+class LayerBuilder:
+    """Collects the nodes and initializers of a graph; one layer at a time, everything under that layer's name."""
+
+    opset: int
+    layer: str = ""
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def node(self, op_type: str, inputs: Sequence[str], suffix: str = "", **attributes: Any) -> str:
+        """Add a node; its name and its output's are the layer's, with a suffix where the layer needs several."""
+        from onnx import helper
+
+        name = f"{self.layer}.{suffix}" if suffix else self.layer
+        if isinstance(attributes.get("value"), float):
+            fill = attributes["value"]
+            attributes["value"] = helper.make_tensor("value", _float_type(), [1], [fill])
+        self.nodes.append(helper.make_node(op_type, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def parameter(self, name: str) -> str:
+        """The initializer of one of the layer's tensors."""
+        return f"{self.layer}.{name}" if name else self.layer
+
+    def integers(self, name: str, values: Sequence[int]) -> str:
+        """A constant int64 vector under the layer's name."""
+        from onnx import TensorProto, helper
+
+        full = f"{self.layer}.{name}"
+        self.constants.append(helper.make_tensor(full, TensorProto.INT64, [len(values)], values))
+        return full
+
+    def number(self, name: str, value: float) -> str:
+        """A constant float scalar under the layer's name."""
+        from onnx import helper
+
+        full = f"{self.layer}.{name}"
+        self.constants.append(helper.make_tensor(full, _float_type(), [], [value]))
+        return full
+
+
+def _float_type() -> int:
+    from onnx import TensorProto
+
+    return int(TensorProto.FLOAT)
+
+
+def emit_onnx(
+    graph: Graph, weights: Value, version: str, opset: int = DEFAULT_OPSET
+) -> onnx.ModelProto:
+    """The ONNX model of a graph.
+
+    Input "input": (batch, channels, height, width) float32; output "output". The batch is dynamic; height and width
+    are, where every join is proved for every size.
+
+    Args:
+        graph: a verified graph.
+        weights: gives each tensor's value by its full name.
+        version: the compiler's version, for the metadata.
+        opset: 13 to 22.
+
+    Raises:
+        ValueError: the opset is out of range.
+    """
+    from onnx import helper
+
+    if opset not in OPSETS:
+        raise ValueError(f"opset {opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
+    builder = LayerBuilder(opset)
+    value_of = {INPUT: INPUT}
+    for node in graph:
+        builder.layer = node.name
+        inputs = [value_of[name] for name in node.inputs]
+        value_of[node.name] = node.operator.onnx_form(builder, inputs, graph.input_shapes(node))
+    _name_output(builder, value_of[graph.output])
+    used = {name for node in builder.nodes for name in node.input}
+    initializers = [
+        _initializer(name, weights(name, tensor)) for name, tensor in tensors(graph) if name in used
+    ]
+    onnx_graph = helper.make_graph(
+        builder.nodes,
+        graph.identity.name,
+        [helper.make_tensor_value_info(INPUT, _float_type(), _dimensions(graph, INPUT))],
+        [helper.make_tensor_value_info(OUTPUT, _float_type(), _dimensions(graph, graph.output))],
+        [*initializers, *builder.constants],
+    )
+    opset_ids = [helper.make_opsetid("", opset)]
+    model = helper.make_model(
+        onnx_graph,
+        opset_imports=opset_ids,
+        ir_version=helper.find_min_ir_version_for(opset_ids),
+        producer_name="resnetc",
+        producer_version=version,
+    )
+    helper.set_model_props(model, _metadata(graph))
+    return model
+
+
+def _name_output(builder: LayerBuilder, value: str) -> None:
+    """Give the graph's result its public name."""
+    for node in builder.nodes:
+        for index, name in enumerate(node.output):
+            if name == value:
+                node.output[index] = OUTPUT
+        for index, name in enumerate(node.input):
+            if name == value:
+                node.input[index] = OUTPUT
+    if value == INPUT:
+        builder.layer = OUTPUT
+        builder.node("Identity", [INPUT])
+
+
+def _initializer(name: str, values: Array) -> onnx.TensorProto:
+    from onnx import TensorProto
+
+    proto = TensorProto(name=name, data_type=_float_type(), dims=values.shape)
+    # little-endian bytes, as the format has them on every machine
+    proto.raw_data = values.astype("<f4", copy=False).tobytes()
+    return proto
+
+
+def _dimensions(graph: Graph, name: str) -> list[str | int]:
+    names = {"H": "height", "W": "width"}
+    dimensions: list[str | int] = ["batch"]
+    for dim, number in zip(graph.shape(name), graph.concrete(name), strict=True):
+        if isinstance(dim, Size) and graph.any_size:
+            dimensions.append(names[dim.axis] if dim == Size(dim.axis) else f"{names[dim.axis]}_out")
+        else:
+            dimensions.append(number)
+    return dimensions
+
+
+def _metadata(graph: Graph) -> dict[str, str]:
+    measures = Measures(graph)
+    return {
+        "name": graph.identity.name,
+        "title": graph.identity.title,
+        "spec": graph.identity.source,
+        "spec_sha256": graph.identity.sha256,
+        "weighted_layers": str(measures.weighted_layers),
+        "parameters": str(measures.parameters),
+        "macs": str(measures.macs),
+        "macs_at": " x ".join(str(extent.declared) for extent in graph.extents),
+    }
+
+
+def check_onnx(model: onnx.ModelProto) -> None:
+    """ONNX's own full check with strict shape inference, on the model without its weights' values.
+
+    The weights become typed inputs, so that a model of any size is checked in milliseconds.
+
+    Raises:
+        onnx.checker.ValidationError, onnx.shape_inference.InferenceError: the model is not valid.
+    """
+    import onnx
+    from onnx import helper
+
+    kept = [t for t in model.graph.initializer if not t.raw_data]
+    typed = [
+        helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
+        for t in model.graph.initializer
+        if t.raw_data
+    ]
+    graph = helper.make_graph(
+        list(model.graph.node),
+        model.graph.name,
+        [*model.graph.input, *typed],
+        list(model.graph.output),
+        kept,
+    )
+    skeleton = helper.make_model(
+        graph, opset_imports=list(model.opset_import), ir_version=model.ir_version
+    )
+    onnx.checker.check_model(skeleton, full_check=True)

@@ -1,0 +1,93 @@
+"""Does what was emitted compute the same? The source in torch against the ONNX model in ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from resnet_compiler import __version__, weights
+from resnet_compiler.emit.names import class_name
+from resnet_compiler.emit.onnx import DEFAULT_OPSET, OUTPUT, emit_onnx
+from resnet_compiler.emit.pytorch import emit_pytorch
+from resnet_compiler.graph import INPUT, Graph
+
+TOLERANCE = 1e-4
+"""Greatest absolute difference allowed, relative to the output's largest magnitude, in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One input tried: batch, height, width, and the greatest differences between the two outputs."""
+
+    batch: int
+    height: int
+    width: int
+    absolute: float
+    relative: float
+
+
+def verify(graph: Graph, seed: int = 0, opset: int = DEFAULT_OPSET) -> tuple[Comparison, ...]:
+    """Run both forms with the same weights and random norm statistics, over several batches and sizes.
+
+    Needs torch and onnxruntime. Inputs are standard normal.
+    """
+    import numpy as np
+    import onnxruntime
+
+    def value(name: str, tensor: weights.Tensor) -> Any:
+        return weights.tried(name, tensor, seed)
+
+    network = load_network(graph, value)
+    model = emit_onnx(graph, value, __version__, opset)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    random = np.random.default_rng(seed)
+    found = []
+    for batch, height, width in inputs_to_try(graph):
+        image = random.standard_normal((batch, graph.input_shape[0], height, width), np.float32)
+        theirs = run_network(network, image)
+        ours = session.run([OUTPUT], {INPUT: image})[0]
+        absolute = float(np.abs(theirs - ours).max())
+        magnitude = float(np.abs(theirs).max())
+        finite = bool(np.isfinite(theirs).all() and np.isfinite(ours).all())
+        relative = absolute / magnitude if magnitude else absolute
+        found.append(
+            Comparison(batch, height, width, absolute, relative if finite else float("inf"))
+        )
+    return tuple(found)
+
+
+def inputs_to_try(graph: Graph) -> list[tuple[int, int, int]]:
+    """Batches and sizes: the declared one, and where the proof allows others, the next ones up and an odd one."""
+    height, width = (extent.declared for extent in graph.extents)
+    tried = [(1, height, width), (2, height, width)]
+    if graph.any_size:
+        tall, wide = (extent.multiple_of for extent in graph.extents)
+        tried += [(1, height + tall, width), (1, height + tall, width + 3 * wide)]
+    return tried
+
+
+def load_network(graph: Graph, value: weights.Value) -> Any:
+    """The emitted source as a torch module in inference mode, its tensors set by name (all of them, strictly)."""
+    import torch
+
+    namespace: dict[str, Any] = {"__name__": "emitted_model"}
+    source = emit_pytorch(graph, __version__)
+    exec(compile(source, f"<{graph.identity.name}>", "exec"), namespace)
+    network = namespace[class_name(graph.identity.title)]()
+    state = {
+        name: torch.from_numpy(value(name, tensor).copy()) for name, tensor in weights.tensors(graph)
+    }
+    network.load_state_dict(state, strict=True)
+    return network.eval()
+
+
+def run_network(network: Any, image: Any) -> Any:
+    """The network's output for an image batch, as a numpy array."""
+    import torch
+
+    with torch.inference_mode():
+        return network(torch.from_numpy(image)).numpy()
