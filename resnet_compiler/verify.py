@@ -34,20 +34,19 @@ def verify(graph: Graph, seed: int = 0, opset: int = DEFAULT_OPSET) -> tuple[Com
     import numpy as np
     import onnxruntime
 
-    def value(name: str, tensor: weights.Tensor) -> Any:
-        return weights.tried(name, tensor, seed)
-
-    network = load_network(graph, value)
-    model = emit_onnx(graph, value, __version__, opset)
+    random = np.random.default_rng(seed)
+    network = load_network(graph, lambda name, tensor: weights.tried(name, tensor, seed))
+    randomise_statistics(network, _image(graph, random, 2, *graph.declared.values()), seed)
+    state = network.state_dict()
+    model = emit_onnx(graph, lambda name, tensor: state[name].numpy(), __version__, opset)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    random = np.random.default_rng(seed)
     found = []
     for batch, height, width in inputs_to_try(graph):
-        image = random.standard_normal((batch, graph.input_shape[0], height, width), np.float32)
+        image = _image(graph, random, batch, height, width)
         theirs = run_network(network, image)
         ours = session.run([OUTPUT], {INPUT: image})[0]
         absolute = float(np.abs(theirs - ours).max())
@@ -83,6 +82,34 @@ def load_network(graph: Graph, value: weights.Value) -> Any:
     }
     network.load_state_dict(state, strict=True)
     return network.eval()
+
+
+def randomise_statistics(network: Any, image: Any, seed: int) -> None:
+    """Set the running statistics of batch norms to those of one batch, then disturb each at random.
+
+    Statistics that have nothing to do with the data would let a network of a thousand layers overflow, and then
+    nothing could be compared.
+    """
+    import torch
+
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    network.train()
+    with torch.no_grad():
+        network(torch.from_numpy(image))
+    network.eval()
+    random = torch.Generator().manual_seed(seed)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        spread = norm.running_var.sqrt()
+        norm.running_mean += 0.2 * spread * torch.randn(spread.shape, generator=random)
+        norm.running_var *= 0.5 + torch.rand(spread.shape, generator=random)
+
+
+def _image(graph: Graph, random: Any, batch: int, height: int, width: int) -> Any:
+    return random.standard_normal((batch, graph.input_shape[0], height, width), "float32")
 
 
 def run_network(network: Any, image: Any) -> Any:
