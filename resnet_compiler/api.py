@@ -62,4 +62,5 @@ def build_onnx(graph: Graph, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> on
 
 def emit_onnx(graph: Graph, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> bytes:
     """The model of `build_onnx` as the bytes of an .onnx file."""
-    return build_onnx(graph, opset=opset, seed=seed).SerializeToString(deterministic=True)
+    model = build_onnx(graph, opset=opset, seed=seed)
+    return bytes(model.SerializeToString(deterministic=True))

@@ -33,9 +33,12 @@ app = typer.Typer(
 )
 
 Specs = Annotated[
-    list[str], typer.Argument(metavar="SPEC...", help="A path, a folder, `folder/name`, or a shipped name.")
+    list[str],
+    typer.Argument(metavar="SPEC...", help="A path, a folder, `folder/name`, or a shipped name."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON: an object, or a list for several specs.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON: an object, or a list for several specs.")
+]
 
 
 class Target(StrEnum):
@@ -87,13 +90,16 @@ def build(
     specs: Specs,
     output: Annotated[
         pathlib.Path,
-        typer.Option("-o", "--output", help="A folder; or for one spec a file ending in .py or .onnx."),
+        typer.Option(
+            "-o", "--output", help="A folder; or for one spec a file ending in .py or .onnx."
+        ),
     ] = pathlib.Path(),
     target: Annotated[
         list[Target] | None, typer.Option(help="What to write; both, when it is not given.")
     ] = None,
     check_only: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 with a diff where the disk is stale.")
+        bool,
+        typer.Option("--check", help="Write nothing; exit 1 with a diff where the disk is stale."),
     ] = False,
     opset: Annotated[int, typer.Option(help="The ONNX opset, 13 to 22.", min=13, max=22)] = 18,
     seed: Annotated[int, typer.Option(help="The seed of the weights in the ONNX.", min=0)] = 0,
@@ -106,7 +112,9 @@ def build(
     for graph in graphs:
         for path, wanted in _destinations(graph, output, target, len(graphs)):
             if path in files:
-                _misuse(f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}")
+                _misuse(
+                    f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}"
+                )
             files[path] = _emit(graph, wanted, opset, seed)
     if check_only:
         from resnet_compiler.output import stale
@@ -119,7 +127,9 @@ def build(
 
     _reporting(lambda: write_all(files))
     if as_json:
-        _print_json([{"name": g.identity.name, "files": _written(g, files, output)} for g in graphs])
+        _print_json(
+            [{"name": g.identity.name, "files": _written(g, files, output)} for g in graphs]
+        )
     else:
         from resnet_compiler.report import summary_text
 
@@ -161,7 +171,9 @@ def verify(
 
     missing = [name for name in ("torch", "onnxruntime") if find_spec(name) is None]
     if missing:
-        _misuse(f"verify needs {' and '.join(missing)}: pip install 'resnet-compiler[torch,onnxruntime]'")
+        _misuse(
+            f"verify needs {' and '.join(missing)}: pip install 'resnet-compiler[torch,onnxruntime]'"
+        )
     from resnet_compiler.verify import verify as compare
 
     results, failed = [], False
@@ -192,7 +204,9 @@ def verify(
 
 @app.command(name="list")
 def list_specs(
-    pattern: Annotated[str, typer.Argument(metavar="[GLOB]", help="Such as 'imagenet/*' or '*50*'.")] = "*",
+    pattern: Annotated[
+        str, typer.Argument(metavar="[GLOB]", help="Such as 'imagenet/*' or '*50*'.")
+    ] = "*",
     as_json: AsJson = False,
 ) -> None:
     """List the shipped specs."""
@@ -210,7 +224,9 @@ def list_specs(
 
 @app.command()
 def schema(
-    block: Annotated[bool, typer.Option("--block", help="The schema of block files instead.")] = False,
+    block: Annotated[
+        bool, typer.Option("--block", help="The schema of block files instead.")
+    ] = False,
 ) -> None:
     """Print the language as JSON Schema (draft 7), for editors."""
     from resnet_compiler.schema import json_schema
@@ -220,7 +236,9 @@ def schema(
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="The new spec's name; NAME.yaml is written here.")] = "my_resnet",
+    name: Annotated[
+        str, typer.Argument(help="The new spec's name; NAME.yaml is written here.")
+    ] = "my_resnet",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a small spec to start from."""
@@ -229,7 +247,9 @@ def init(
     from resnet_compiler.templating import environment
 
     if not NAME.fullmatch(name) or "." in name:
-        _misuse(f"`{name}` cannot be a name: write letters, digits and `_`, not starting with a digit")
+        _misuse(
+            f"`{name}` cannot be a name: write letters, digits and `_`, not starting with a digit"
+        )
     path = pathlib.Path(f"{name}.yaml")
     if path.exists() and not force:
         _misuse(f"{path} is there already; --force replaces it")
@@ -298,7 +318,11 @@ def _verdict(graph: Graph) -> str:
     adds = f"{len(residual)} residual add{'' if len(residual) == 1 else 's'}"
     if not residual:
         return "ok, no residual adds"
-    return f"ok, {adds} proved for every size" if not some else f"ok, {adds}, {some} not for every size"
+    return (
+        f"ok, {adds} proved for every size"
+        if not some
+        else f"ok, {adds}, {some} not for every size"
+    )
 
 
 def _destinations(
@@ -309,7 +333,9 @@ def _destinations(
     single = by_suffix.get(output.suffix)
     if single is not None and not output.is_dir():
         if count > 1 or (target and target != [single]):
-            _misuse(f"{output.as_posix()} is one file; give -o a folder for several specs or targets")
+            _misuse(
+                f"{output.as_posix()} is one file; give -o a folder for several specs or targets"
+            )
         return [(output, single)]
     suffixes = {Target.torch: "model.py", Target.onnx: "model.onnx"}
     wanted = list(dict.fromkeys(target)) if target else list(Target)
@@ -345,7 +371,9 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         app()
-    except BrokenPipeError:  # the reader went away (`| head`): nothing to say, and nobody to say it to
+    except (
+        BrokenPipeError
+    ):  # the reader went away (`| head`): nothing to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FINE)
 

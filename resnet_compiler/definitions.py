@@ -134,7 +134,11 @@ def network_of(root: Mapping) -> Network:
         stages=tuple(_stage(item) for item in _items(root.get("stages"))),
         head=_layers(root.get("head")),
         blocks=MappingProxyType(
-            {word: block_of(node, word) for word, _, node in _entries(blocks) if isinstance(node, Mapping)}
+            {
+                word: block_of(node, word)
+                for word, _, node in _entries(blocks)
+                if isinstance(node, Mapping)
+            }
         ),
     )
 

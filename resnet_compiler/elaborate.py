@@ -50,7 +50,11 @@ class Elaborator:
     """Makes one graph. State grows as layers are made: nodes in order, scopes, stages, proofs, diagnostics."""
 
     def __init__(
-        self, network: definitions.Network, library: Library, chain: tuple[SpecFile, ...], limits: Limits
+        self,
+        network: definitions.Network,
+        library: Library,
+        chain: tuple[SpecFile, ...],
+        limits: Limits,
     ) -> None:
         self.network = network
         self.library = library
@@ -121,19 +125,37 @@ class Elaborator:
 
     def _depth(self, stage: definitions.Stage, top: Environment) -> int:
         depth = top.evaluate(stage.depth)
-        if isinstance(depth, bool) or not isinstance(depth, int | float) or depth != int(depth) or depth < 1:
+        if (
+            isinstance(depth, bool)
+            or not isinstance(depth, int | float)
+            or depth != int(depth)
+            or depth < 1
+        ):
             raise self.failure(
-                codes.WRONG_VALUE, "`depth` is the number of blocks, an integer from 1", stage.depth.span
+                codes.WRONG_VALUE,
+                "`depth` is the number of blocks, an integer from 1",
+                stage.depth.span,
             )
         return int(depth)
 
     def _stage(
-        self, stage: definitions.Stage, depth: int, before: int, total: int, top: Environment, value: str
+        self,
+        stage: definitions.Stage,
+        depth: int,
+        before: int,
+        total: int,
+        top: Environment,
+        value: str,
     ) -> str:
         pattern = str(stage.names.value) if stage.names else self.network.names
         blocks = []
         for index in range(depth):
-            counters = {"index": index, "depth": depth, "block_index": before + index, "block_count": total}
+            counters = {
+                "index": index,
+                "depth": depth,
+                "block_index": before + index,
+                "block_count": total,
+            }
             here = top.extended({name: Bound(number) for name, number in counters.items()})
             filled = pattern.replace("{stage}", stage.name)
             name = here.interpolate(filled, stage.names.span if stage.names else stage.span)
@@ -148,9 +170,13 @@ class Elaborator:
                     arguments |= {key: here.bind(argument) for key, argument in stage.first.items()}
                 call = here.evaluate(stage.block)
                 if not isinstance(call, BlockCall) or call.word in OPERATORS:
-                    raise self.unknown_word(str(stage.block.value), stage.block.span, blocks_only=True)
+                    raise self.unknown_word(
+                        str(stage.block.value), stage.block.span, blocks_only=True
+                    )
                 place = Place("", here, {})
-                value = self.make_block(call.word, arguments, place, name, value, stage.block.span, stage.shortcut)
+                value = self.make_block(
+                    call.word, arguments, place, name, value, stage.block.span, stage.shortcut
+                )
             blocks.append(name)
         self.stages.append(Stage(stage.name, tuple(blocks), value))
         return value
@@ -196,7 +222,9 @@ class Elaborator:
                 return value
             if not isinstance(call, BlockCall):
                 raise self.failure(
-                    codes.UNKNOWN_WORD, f"`{word}` is {call} here, not an operator or block", layer.word_span
+                    codes.UNKNOWN_WORD,
+                    f"`{word}` is {call} here, not an operator or block",
+                    layer.word_span,
                 )
             word, arguments = call.word, dict(call.arguments)
         shortcut = layer.arguments.get("shortcut")
@@ -210,14 +238,23 @@ class Elaborator:
             output = self._make_operator(word, arguments, name, inputs, layer)
         else:
             if len(inputs) != 1:
-                raise self.failure(codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span)
-            output = self.make_block(word, arguments, place, name, inputs[0], layer.word_span, shortcut)
+                raise self.failure(
+                    codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span
+                )
+            output = self.make_block(
+                word, arguments, place, name, inputs[0], layer.word_span, shortcut
+            )
         place.layers[local] = output
         return output
 
     def _repeat(self, repeat: definitions.Repeat, place: Place, value: str) -> str:
         count = place.environment.evaluate(repeat.count)
-        if isinstance(count, bool) or not isinstance(count, int | float) or count != int(count) or count < 0:
+        if (
+            isinstance(count, bool)
+            or not isinstance(count, int | float)
+            or count != int(count)
+            or count < 0
+        ):
             raise self.failure(codes.WRONG_VALUE, "`count` is an integer from 0", repeat.count.span)
         for turn in range(int(count)):
             inner = place.environment.extended({repeat.index: Bound(turn)})
@@ -246,7 +283,11 @@ class Elaborator:
     ) -> str:
         kind = OPERATORS[word]
         if len(inputs) != kind.arity if kind.arity is not None else len(inputs) < 2:
-            wanted = "two or more inputs" if kind.arity is None else f"{kind.arity} input{'s' * (kind.arity > 1)}"
+            wanted = (
+                "two or more inputs"
+                if kind.arity is None
+                else f"{kind.arity} input{'s' * (kind.arity > 1)}"
+            )
             raise self.failure(
                 codes.WRONG_ARITY,
                 f"`{word}` takes {wanted}, and {len(inputs)} {'is' if len(inputs) == 1 else 'are'} given",
@@ -260,15 +301,17 @@ class Elaborator:
             residual.prove(self, name, is_residual=False)
         return name
 
-    def _operator(self, kind: type[Operator], arguments: Mapping[str, Bound], layer: Layer) -> Operator:
+    def _operator(
+        self, kind: type[Operator], arguments: Mapping[str, Bound], layer: Layer
+    ) -> Operator:
         """The operator with its attributes: the layer's, else the spec's `defaults`, else its own."""
         given = dict(arguments)
         for key, located in self.network.defaults.get(kind.word, {}).items():
             if key not in given:
                 given[key] = Environment({}, self.knows_word).bind(located)
-        key = (kind, tuple((name, bound.value) for name, bound in given.items()))
-        if key in self._operators:
-            return self._operators[key]
+        known = (kind, tuple((name, bound.value) for name, bound in given.items()))
+        if known in self._operators:
+            return self._operators[known]
         fields = kind.attributes()
         values = {}
         for name, bound in given.items():
@@ -276,7 +319,10 @@ class Elaborator:
             if name not in fields:
                 help = did_you_mean(name, fields) or [f"it has: {', '.join(fields) or 'none'}"]
                 raise self.failure(
-                    codes.UNKNOWN_ATTRIBUTE, f"`{kind.word}` has no attribute `{name}`", span, help=help
+                    codes.UNKNOWN_ATTRIBUTE,
+                    f"`{kind.word}` has no attribute `{name}`",
+                    span,
+                    help=help,
                 )
             if bound.value is None and fields[name].default is None:
                 continue
@@ -293,11 +339,16 @@ class Elaborator:
                     f"`{kind.word}` needs `{name}`: {field.metadata['doc']}",
                     layer.word_span,
                 )
-        self._operators[key] = kind(**values)
-        return self._operators[key]
+        self._operators[known] = kind(**values)
+        return self._operators[known]
 
     def add_node(
-        self, name: str, operator: Operator, inputs: list[str], layer: Layer | None, span: Span | None = None
+        self,
+        name: str,
+        operator: Operator,
+        inputs: list[str],
+        layer: Layer | None,
+        span: Span | None = None,
     ) -> None:
         """Add a node with its shape, after checking its name, its inputs and that no size vanishes."""
         span = layer.span if layer else span
@@ -314,17 +365,24 @@ class Elaborator:
                 codes.INVALID_NAME,
                 f"`{name}` cannot be a layer's name",
                 span,
-                help=["a name is words of letters, digits and `_`, with dots between; the first is no number"],
+                help=[
+                    "a name is words of letters, digits and `_`, with dots between; the first is no number"
+                ],
             )
         if len(self.nodes) >= self.limits.nodes:
-            raise self.failure(codes.BLOCK_LIMIT, f"there are over {self.limits.nodes:,} layers", span)
+            raise self.failure(
+                codes.BLOCK_LIMIT, f"there are over {self.limits.nodes:,} layers", span
+            )
         try:
             shape = operator.infer([self.shape(source) for source in inputs])
         except ShapeError as reason:
             origin = self.origins.get(name, {}).get(reason.attribute or "")
             at = origin.span if origin and origin.span else (layer.word_span if layer else span)
             raise self.failure(
-                codes.SHAPE_MISMATCH, f"{name}: {reason.reason}", at, help=[reason.help] if reason.help else []
+                codes.SHAPE_MISMATCH,
+                f"{name}: {reason.reason}",
+                at,
+                help=[reason.help] if reason.help else [],
             ) from None
         for dim in shape:
             if dim_at(dim, self.declared) < 1:
@@ -338,7 +396,9 @@ class Elaborator:
             codes.SIZE_VANISHES,
             f"nothing is left of the image at {name}: {show(shape)} at {sizes}",
             span,
-            help=[f"declare a larger input ({', '.join(needs)}), or take a smaller kernel or stride"],
+            help=[
+                f"declare a larger input ({', '.join(needs)}), or take a smaller kernel or stride"
+            ],
         )
 
     # --- blocks ---
@@ -359,7 +419,9 @@ class Elaborator:
             raise self.unknown_word(word, span)
         if place.depth >= self.limits.nesting:
             raise self.failure(
-                codes.BLOCK_CYCLE, f"`{word}` is nested {place.depth} deep: blocks use each other without end", span
+                codes.BLOCK_CYCLE,
+                f"`{word}` is nested {place.depth} deep: blocks use each other without end",
+                span,
             )
         environment = self._block_environment(block, arguments, place, value, span)
         inner = Place(name, environment, {INPUT: value}, place.depth + 1)
@@ -378,7 +440,9 @@ class Elaborator:
             doc=block.doc,
             entry=value,
             exit=output,
-            values=MappingProxyType({key: bound.value for key, bound in environment.bindings.items()}),
+            values=MappingProxyType(
+                {key: bound.value for key, bound in environment.bindings.items()}
+            ),
             defaults=MappingProxyType(
                 {key: p.value for key, p in block.parameters.items() if p.value != REQUIRED}
             ),
@@ -406,7 +470,8 @@ class Elaborator:
                     codes.UNKNOWN_PARAMETER,
                     f"the block `{block.name}` has no parameter `{name}`",
                     bound.span or span,
-                    help=did_you_mean(name, known) or [f"it has: {', '.join(block.parameters) or 'none'}"],
+                    help=did_you_mean(name, known)
+                    or [f"it has: {', '.join(block.parameters) or 'none'}"],
                 )
         bindings = {**inherited, "in_channels": Bound(self.shape(value)[0])}
         environment = Environment(bindings, self.knows_word)
@@ -490,7 +555,9 @@ class Elaborator:
             name, stage = self._trace[-1]
             if span != stage:
                 labels.append(Label(stage, f"while making {name}"))
-        return SpecError([*self.diagnostics, error(code, summary, span, secondary=labels, help=help)])
+        return SpecError(
+            [*self.diagnostics, error(code, summary, span, secondary=labels, help=help)]
+        )
 
     def _refuse_unused(self, output: str) -> None:
         alive = {output}

@@ -84,13 +84,17 @@ class Environment:
 
         def value(match: re.Match[str]) -> str:
             result = self._expression(match[1], span)
-            return str(int(result) if isinstance(result, float) and result == int(result) else result)
+            return str(
+                int(result) if isinstance(result, float) and result == int(result) else result
+            )
 
         return _INTERPOLATION.sub(value, text)
 
     def values_of(self, text: str) -> str:
         """The names an expression reads with their values: ``width = 256, expansion = 4``."""
-        known = [(name, self.bindings[name].value) for name in names_in(text) if name in self.bindings]
+        known = [
+            (name, self.bindings[name].value) for name in names_in(text) if name in self.bindings
+        ]
         return ", ".join(f"{name} = {'none' if value is None else value}" for name, value in known)
 
     def _expression(self, text: str, span: Span) -> Any:

@@ -53,7 +53,11 @@ def _overlay(base: Node, over: Node, depth: int) -> Node:
 
 def _override(base: Node | None, over: Mapping, section: str) -> Node:
     """A list of single-entry mappings with some bodies changed, by name; "*" changes every one."""
-    items = [item for item in base.items if isinstance(item, Mapping)] if isinstance(base, Sequence) else []
+    items = (
+        [item for item in base.items if isinstance(item, Mapping)]
+        if isinstance(base, Sequence)
+        else []
+    )
     names = [item.keys()[0] for item in items]
     problems = []
     for key, change in over.entries:
@@ -62,14 +66,15 @@ def _override(base: Node | None, over: Mapping, section: str) -> Node:
             what = "stage" if section == "stages" else "layer"
             help = did_you_mean(name, names) or (f"there are {', '.join(names)}" if names else "",)
             summary = f"the spec that is extended has no {what} `{name}`"
-            problems.append(error(codes.UNKNOWN_OVERRIDE, summary, key.span, help=[h for h in help if h]))
+            problems.append(
+                error(codes.UNKNOWN_OVERRIDE, summary, key.span, help=[h for h in help if h])
+            )
             continue
-        items = [
-            item if name not in ("*", item.keys()[0]) else changed
+        changed = [
+            _changed(item, change, section) if name in ("*", item.keys()[0]) else item
             for item in items
-            if (changed := _changed(item, change, section)) is not None
-            or name not in ("*", item.keys()[0])
         ]
+        items = [item for item in changed if item is not None]
     if problems:
         raise SpecError(problems)
     return Sequence(tuple(items), over.span)
@@ -88,7 +93,8 @@ def _changed(item: Mapping, change: Node, section: str) -> Mapping | None:
 
 
 def _operator(body: Mapping) -> str | None:
-    return next((key for key in body.keys() if key not in ("from", "when")), None)
+    names = body.keys()
+    return next((key for key in names if key not in ("from", "when")), None)
 
 
 def _is_null(node: Node) -> bool:

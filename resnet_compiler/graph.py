@@ -119,17 +119,15 @@ class Graph:
     proofs: tuple[Proof, ...] = field(repr=False)
 
     def __iter__(self) -> Iterator[Node]:
-        for _, node in self.structure.nodes(data="node"):
-            if node is not None:
-                yield node
+        for name in self.structure:
+            if name != INPUT:
+                yield self[name]
 
     def __len__(self) -> int:
         return self.structure.number_of_nodes() - 1
 
     def __getitem__(self, name: str) -> Node:
-        node: Node | None = self.structure.nodes[name]["node"]
-        if node is None:
-            raise KeyError(name)
+        node: Node = self.structure.nodes[name]["node"]
         return node
 
     def shape(self, name: str) -> Shape:
@@ -167,13 +165,11 @@ class Graph:
 def build_structure(nodes: Mapping[str, Node]) -> nx.MultiDiGraph[str]:
     """The networkx graph of nodes given in topological order; each edge carries the position of the input it feeds."""
     structure: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-    structure.add_node(INPUT, node=None)
-    structure.add_nodes_from((name, {"node": node}) for name, node in nodes.items())
-    structure.add_edges_from(
-        (source, node.name, position)
-        for node in nodes.values()
-        for position, source in enumerate(node.inputs)
-    )
+    structure.add_node(INPUT)
+    for name, node in nodes.items():
+        structure.add_node(name, node=node)
+        for position, source in enumerate(node.inputs):
+            structure.add_edge(source, name, position)
     return structure
 
 
@@ -196,7 +192,9 @@ def verify_graph(graph: Graph) -> None:
                 raise GraphError(f"{node.name}: its input {source} does not come before it")
         arity = node.operator.arity
         if len(node.inputs) != arity if arity is not None else len(node.inputs) < 2:
-            raise GraphError(f"{node.name}: {node.operator.word} takes {arity or 'two or more'} inputs")
+            raise GraphError(
+                f"{node.name}: {node.operator.word} takes {arity or 'two or more'} inputs"
+            )
         shapes = graph.input_shapes(node)
         if node.operator.infer(shapes) != node.shape:
             raise GraphError(f"{node.name}: its shape is not {show(node.shape)}")

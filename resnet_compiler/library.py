@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
-from collections.abc import Iterable, Mapping as MappingType
+from collections.abc import Iterable
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 
 from resnet_compiler import codes
@@ -47,7 +48,9 @@ class SpecFile:
 def _shipped_display(path: pathlib.Path) -> str | None:
     root = data_folder("specs").resolve()
     resolved = path.resolve()
-    return f"specs/{resolved.relative_to(root).as_posix()}" if resolved.is_relative_to(root) else None
+    return (
+        f"specs/{resolved.relative_to(root).as_posix()}" if resolved.is_relative_to(root) else None
+    )
 
 
 def shipped_specs() -> list[SpecFile]:
@@ -88,8 +91,12 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", spec.display):
             return spec
     known = [spec.display.split("/")[2].removesuffix(".yaml") for spec in shipped_specs()]
-    help = did_you_mean(name, known) or ("`resnetc list` shows the shipped specs; a path ends in .yaml",)
-    raise SpecError([error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help)])
+    help = did_you_mean(name, known) or (
+        "`resnetc list` shows the shipped specs; a path ends in .yaml",
+    )
+    raise SpecError(
+        [error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help)]
+    )
 
 
 def expand(name: str) -> list[SpecFile]:
@@ -100,7 +107,9 @@ def expand(name: str) -> list[SpecFile]:
     """
     folder = pathlib.Path(name)
     if folder.is_dir():
-        inside = [SpecFile(_shipped_display(p) or p.as_posix(), p) for p in sorted(folder.glob("*.yaml"))]
+        inside = [
+            SpecFile(_shipped_display(p) or p.as_posix(), p) for p in sorted(folder.glob("*.yaml"))
+        ]
         if inside:
             return inside
     wanted = name.rstrip("/").removeprefix("specs/")
@@ -131,7 +140,9 @@ class Library:
     texts: dict[str, str] = field(default_factory=dict)
     _blocks: dict[pathlib.Path, Block] = field(default_factory=dict)
 
-    def read_spec(self, spec: SpecFile, text: str | None = None) -> tuple[Mapping, tuple[SpecFile, ...]]:
+    def read_spec(
+        self, spec: SpecFile, text: str | None = None
+    ) -> tuple[Mapping, tuple[SpecFile, ...]]:
         """The spec with everything it extends merged in, and the chain of files, the variant first.
 
         Raises:
@@ -246,5 +257,3 @@ class Library:
 
 def _same(a: SpecFile, b: SpecFile) -> bool:
     return a.path is not None and b.path is not None and a.path.resolve() == b.path.resolve()
-
-

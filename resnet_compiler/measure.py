@@ -13,7 +13,8 @@ from resnet_compiler.diagnostics import Diagnostic, error
 from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.operators.base import Tensor
 from resnet_compiler.shapes import Size
-from resnet_compiler.source import Mapping, Scalar, Sequence as SourceSequence
+from resnet_compiler.source import Mapping, Scalar
+from resnet_compiler.source import Sequence as SourceSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,9 @@ def trunk_names(graph: Graph) -> frozenset[str]:
     beside its residual path. Neither counts towards the weighted layers of the paper.
     """
     shortcut_of = {
-        scope.join: frozenset(scope.shortcut_layers) for scope in graph.scopes.values() if scope.join
+        scope.join: frozenset(scope.shortcut_layers)
+        for scope in graph.scopes.values()
+        if scope.join
     }
     seen: set[str] = set()
     waiting = [graph.output]
@@ -172,7 +175,9 @@ def trunk_names(graph: Graph) -> frozenset[str]:
         skipped = shortcut_of.get(name, frozenset())
         gate = _gate(graph, node)
         waiting += [
-            source for index, source in enumerate(node.inputs) if index != gate and source not in skipped
+            source
+            for index, source in enumerate(node.inputs)
+            if index != gate and source not in skipped
         ]
     return frozenset(seen)
 
@@ -220,7 +225,9 @@ def check_expectations(graph: Graph, root: Mapping) -> list[Diagnostic]:
         if wanted is None:
             continue
         actual: object = (
-            list(graph.concrete(graph.output)) if name == "output_shape" else getattr(measures, name)
+            list(graph.concrete(graph.output))
+            if name == "output_shape"
+            else getattr(measures, name)
         )
         if wanted != actual:
             notes = [f"{actual} = {measures.breakdown}"] if name == "weighted_layers" else []

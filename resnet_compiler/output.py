@@ -36,7 +36,9 @@ def write_all(files: Mapping[pathlib.Path, bytes]) -> None:
             os.replace(name, path)
     except OSError as reason:
         text = (reason.strerror or str(reason)).lower()
-        raise SpecError([error(codes.CANNOT_WRITE, f"cannot write {path.as_posix()}: {text}")]) from None
+        raise SpecError(
+            [error(codes.CANNOT_WRITE, f"cannot write {path.as_posix()}: {text}")]
+        ) from None
     finally:
         for name, _ in staged:
             pathlib.Path(name).unlink(missing_ok=True)

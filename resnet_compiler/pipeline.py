@@ -32,7 +32,9 @@ class Compilation:
         return all(diagnostic.severity != "error" for diagnostic in self.diagnostics)
 
 
-def compile_file(spec: SpecFile, text: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Compilation:
+def compile_file(
+    spec: SpecFile, text: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Compilation:
     """Compile one spec that was found. Findings are returned, never raised."""
     library = Library(limits)
     graph: Graph | None = None

@@ -37,7 +37,12 @@ def _proof_dict(proof: Proof) -> dict[str, Any]:
         "proved": proof.verdict,
         "counterexample": None
         if found is None
-        else {"axis": found.axis, "size": found.extent, "residual": found.left, "shortcut": found.right},
+        else {
+            "axis": found.axis,
+            "size": found.extent,
+            "residual": found.left,
+            "shortcut": found.right,
+        },
     }
 
 
@@ -101,24 +106,35 @@ def summary_text(graph: Graph, depth: Depth) -> str:
 def _rows(graph: Graph, measures: Measures, depth: Depth) -> tuple[list[Row], list[int]]:
     layers = measures.layers
     if depth == "layer":
-        rows = [(c.name, c.operator, "", _shape(c.output_shape), *_costs([c])) for c in layers]
-        return rows, [layer.macs for layer in layers]
+        each = [(c.name, c.operator, "", _shape(c.output_shape), *_costs([c])) for c in layers]
+        return list[Row](each), [layer.macs for layer in layers]
     sections = {node.name: node.section for node in graph}
     owner = block_of_each(graph, [layer.name for layer in layers])
     stage_of = {block: stage.name for stage in graph.stages for block in stage.blocks}
     groups: dict[str, list[LayerCost]] = {}
     for layer in layers:
         block = owner[layer.name]
-        key = sections[layer.name] if block is None else block if depth == "block" else stage_of[block]
+        key = (
+            sections[layer.name]
+            if block is None
+            else block
+            if depth == "block"
+            else stage_of[block]
+        )
         groups.setdefault(key, []).append(layer)
     exits = {stage.name: stage for stage in graph.stages}
-    rows, shares = [], []
+    rows: list[Row] = []
+    shares = []
     for key, members in groups.items():
         block, count, output = "", "", members[-1].output_shape
         if key in exits:
             stage = exits[key]
             names = dict.fromkeys(graph.scopes[b].block for b in stage.blocks if b in graph.scopes)
-            block, count, output = ", ".join(names), str(len(stage.blocks)), graph.concrete(stage.exit)
+            block, count, output = (
+                ", ".join(names),
+                str(len(stage.blocks)),
+                graph.concrete(stage.exit),
+            )
         elif key in stage_of and key in graph.scopes:
             block, output = graph.scopes[key].block, graph.concrete(graph.scopes[key].exit)
         rows.append((key, block, count, _shape(output), *_costs(members)))

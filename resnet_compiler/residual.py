@@ -95,7 +95,9 @@ def _choose(
             codes.UNKNOWN_WORD,
             f"there is no shortcut `{word}`",
             choice.span,
-            help=[f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"],
+            help=[
+                f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"
+            ],
         )
     if fits:
         return "identity", None
@@ -269,11 +271,15 @@ def _ways_out(
     if block.shortcut and said == "identity" and place is not None:
         cost = _cost(maker, block.shortcut, place, node.inputs[1])
         if cost is not None:
-            lines.append(f"write `shortcut: projection` (the block's own; adds {cost:,} parameters),")
+            lines.append(
+                f"write `shortcut: projection` (the block's own; adds {cost:,} parameters),"
+            )
     left, right = (maker.shape(source) for source in node.inputs[:2])
     more = isinstance(left[0], int) and isinstance(right[0], int) and left[0] >= right[0]
     if said != "zero_pad" and more and len(left) == 3:
-        lines.append(f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)")
+        lines.append(
+            f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
+        )
     return ["\n".join(lines)] if lines else []
 
 
@@ -309,7 +315,9 @@ def _some_sizes(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} joins equal shapes at {sizes}, but not at every size",
         maker.trace_span or node.span,
-        notes=[f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"],
+        notes=[
+            f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
+        ],
         help=[
             "make both branches round alike (`ceil_mode: true` where one of them pools),\n"
             f"or declare the sizes it is for: `input: {{height: {axes}, width: {axes}}}`"

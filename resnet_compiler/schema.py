@@ -24,7 +24,9 @@ def _draft7(value: Any) -> Any:
         return [_draft7(item) for item in value]
     if not isinstance(value, dict):
         return value
-    result = {("definitions" if key == "$defs" else key): _draft7(item) for key, item in value.items()}
+    result = {
+        ("definitions" if key == "$defs" else key): _draft7(item) for key, item in value.items()
+    }
     reference = result.get("$ref")
     if isinstance(reference, str):
         pointer = {"$ref": reference.replace("#/$defs/", "#/definitions/")}

@@ -65,7 +65,7 @@ WordOrCall = Annotated[
 class Strict(BaseModel):
     """A model that coerces nothing and takes nothing it does not know."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
 
 _MODIFIERS = ("from", "when")
@@ -96,7 +96,11 @@ class LayerBody(BaseModel):
     """What a layer is: one operator or block with its arguments; where it reads from; whether it is there."""
 
     model_config = ConfigDict(
-        strict=True, frozen=True, extra="allow", json_schema_extra=_one_operator
+        strict=True,
+        frozen=True,
+        extra="allow",
+        defer_build=True,
+        json_schema_extra=_one_operator,
     )
     __pydantic_extra__: dict[Word, Arguments]
 
@@ -173,7 +177,7 @@ class Input(Strict):
 def _layers_or_residual(schema: dict[str, Any]) -> None:
     """Say in JSON Schema what `BlockBody.check` says."""
     absent = {"type": "null"}
-    beside = {key: absent for key in ("residual", "shortcut", "after")}
+    beside = dict.fromkeys(("residual", "shortcut", "after"), absent)
     schema["anyOf"] = [
         {"required": ["layers"], "properties": {"layers": {"type": "array"}, **beside}},
         {"required": ["residual"], "properties": {"residual": {"type": "array"}, "layers": absent}},
@@ -216,7 +220,7 @@ class Block(BlockBody):
 class Stage(BaseModel):
     """Blocks of one kind in a row. Other keys are the block's parameters; a list gives one value per block."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", defer_build=True)
     __pydantic_extra__: dict[Word, Value]
 
     block: Word

@@ -45,7 +45,11 @@ def _path(root: Node, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
         elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
             path.append(step)
             node = node.items[step]
-        elif last and isinstance(node, Mapping) and step not in ("mapping", "scalar", "list", "[key]"):
+        elif (
+            last
+            and isinstance(node, Mapping)
+            and step not in ("mapping", "scalar", "list", "[key]")
+        ):
             path.append(step)
     return tuple(path)
 
@@ -72,14 +76,20 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     if kind == "extra_forbidden":
         key = str(path[-1]) if path else ""
         help = did_you_mean(key, _siblings(location, top_level))
-        return error(codes.UNKNOWN_KEY, f"there is no key `{key}` here", locate_key(root, path), help=help)
+        return error(
+            codes.UNKNOWN_KEY, f"there is no key `{key}` here", locate_key(root, path), help=help
+        )
     if kind == "missing":
         missing = str(location[-1])
         owner = locate_key(root, path[:-1] if path and path[-1] == missing else path)
         return error(codes.MISSING_KEY, f"`{missing}` is missing", owner)
     if kind == "string_pattern_mismatch":
         name = locate_key(root, path) if "[key]" in location else value
-        reason = "only letters, digits and `_`, not starting with a digit" if "key" in str(location) else ""
+        reason = (
+            "only letters, digits and `_`, not starting with a digit"
+            if "key" in str(location)
+            else ""
+        )
         return error(
             codes.INVALID_NAME,
             f"{where} cannot be a name or text here",
@@ -113,7 +123,9 @@ def _siblings(location: tuple[int | str, ...], top_level: tuple[str, ...]) -> tu
     if len(location) == 1:
         return top_level
     owners: dict[str, Any] = {"input": spec.Input, "expect": spec.Expect, "repeat": spec.Repeat}
-    owner = next((owners[step] for step in reversed(location[:-1]) if step in owners), spec.BlockBody)
+    owner = next(
+        (owners[step] for step in reversed(location[:-1]) if step in owners), spec.BlockBody
+    )
     if "height" in location or "width" in location:
         owner = spec.OpenSize
     return tuple(owner.model_fields)

@@ -78,7 +78,8 @@ def load_network(graph: Graph, value: weights.Value) -> Any:
     exec(compile(source, f"<{graph.identity.name}>", "exec"), namespace)
     network = namespace[class_name(graph.identity.title)]()
     state = {
-        name: torch.from_numpy(value(name, tensor).copy()) for name, tensor in weights.tensors(graph)
+        name: torch.from_numpy(value(name, tensor).copy())
+        for name, tensor in weights.tensors(graph)
     }
     network.load_state_dict(state, strict=True)
     return network.eval()
@@ -103,6 +104,7 @@ def randomise_statistics(network: Any, image: Any, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+        assert norm.running_mean is not None and norm.running_var is not None
         spread = norm.running_var.sqrt()
         norm.running_mean += 0.2 * spread * torch.randn(spread.shape, generator=random)
         norm.running_var *= 0.5 + torch.rand(spread.shape, generator=random)

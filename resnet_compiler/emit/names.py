@@ -14,7 +14,7 @@ RESERVED_ATTRIBUTES = frozenset(
     register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
     register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
     register_state_dict_pre_hook requires_grad_ reset_parameters set_extra_state set_submodule share_memory
-    state_dict to to_empty train training type xpu zero_grad""".split()
+    state_dict to to_empty train training type xpu zero_grad""".split()  # noqa: SIM905
 )
 """Attributes of `torch.nn.Module` and of the classes emitted: a layer of that name would hide one."""
 
@@ -24,7 +24,11 @@ _WORDS = re.compile(r"[A-Za-z0-9]+")
 def usable_as_attribute(name: str) -> bool:
     """Whether a layer can be an attribute of that name (its first part, if it is dotted)."""
     head = name.split(".")[0]
-    return not keyword.iskeyword(head) and head not in RESERVED_ATTRIBUTES and not head.startswith("__")
+    return (
+        not keyword.iskeyword(head)
+        and head not in RESERVED_ATTRIBUTES
+        and not head.startswith("__")
+    )
 
 
 def class_name(title: str) -> str:

@@ -151,7 +151,9 @@ def _dimensions(graph: Graph, name: str) -> list[str | int]:
     dimensions: list[str | int] = ["batch"]
     for dim, number in zip(graph.shape(name), graph.concrete(name), strict=True):
         if isinstance(dim, Size) and graph.any_size:
-            dimensions.append(names[dim.axis] if dim == Size(dim.axis) else f"{names[dim.axis]}_out")
+            dimensions.append(
+                names[dim.axis] if dim == Size(dim.axis) else f"{names[dim.axis]}_out"
+            )
         else:
             dimensions.append(number)
     return dimensions

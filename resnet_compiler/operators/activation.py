@@ -29,7 +29,9 @@ class Activation(Operator):
             f"nn.{self.torch_class}", stateless=True, can_overwrite=self.takes_inplace
         )
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node(self.onnx_type, inputs)
 
 
@@ -49,7 +51,9 @@ class Relu6(Activation):
     word: ClassVar[str] = "relu6"
     torch_class: ClassVar[str] = "ReLU6"
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node(
             "Clip", [*inputs, builder.number("low", 0.0), builder.number("high", 6.0)]
         )
@@ -67,7 +71,9 @@ class LeakyRelu(Activation):
         arguments = (Argument("negative_slope", self.slope, 0.01),)
         return TorchModule("nn.LeakyReLU", arguments, stateless=True, can_overwrite=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("LeakyRelu", inputs, alpha=self.slope)
 
 
@@ -97,7 +103,9 @@ class HardSigmoid(Activation):
     word: ClassVar[str] = "hard_sigmoid"
     torch_class: ClassVar[str] = "Hardsigmoid"
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("HardSigmoid", inputs, alpha=1 / 6, beta=0.5)
 
 
@@ -108,7 +116,9 @@ class Silu(Activation):
     word: ClassVar[str] = "silu"
     torch_class: ClassVar[str] = "SiLU"
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("Mul", [*inputs, builder.node("Sigmoid", inputs, "sigmoid")])
 
 
@@ -119,7 +129,9 @@ class HardSwish(Activation):
     word: ClassVar[str] = "hard_swish"
     torch_class: ClassVar[str] = "Hardswish"
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         gate = builder.node("HardSigmoid", inputs, "gate", alpha=1 / 6, beta=0.5)
         return builder.node("Mul", [*inputs, gate])
 
@@ -132,8 +144,12 @@ class Gelu(Activation):
     torch_class: ClassVar[str] = "GELU"
     takes_inplace: ClassVar[bool] = False
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
-        scaled = builder.node("Mul", [*inputs, builder.number("inverse_root_two", 0.5**0.5)], "scaled")
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        scaled = builder.node(
+            "Mul", [*inputs, builder.number("inverse_root_two", 0.5**0.5)], "scaled"
+        )
         erf = builder.node("Erf", [scaled], "erf")
         cdf = builder.node("Add", [erf, builder.number("one", 1.0)], "cdf")
         doubled = builder.node("Mul", [*inputs, cdf], "doubled")
@@ -173,5 +189,7 @@ class Dropout(Operator):
             "nn.Dropout", (Argument("p", self.rate, 0.5, positional=True),), stateless=True
         )
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return inputs[0]

@@ -232,7 +232,9 @@ class Operator:
     def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
         raise NotImplementedError(self.word)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         """Add the nodes that compute this operator; returns the name of its output."""
         raise NotImplementedError(self.word)
 

@@ -47,7 +47,9 @@ class Add(Operator):
         template = " + ".join(f"{{{index}}}" for index in range(len(inputs)))
         return TorchExpression(template, binds="sum", operands="sum", makes_tensor=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         total, *rest = inputs
         for index, value in enumerate(rest, start=1):
             suffix = f"partial{index}" if index < len(rest) else ""
@@ -78,7 +80,9 @@ class Mul(Operator):
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         return TorchExpression("{0} * {1}", binds="product", operands="product", makes_tensor=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("Mul", inputs)
 
 
@@ -106,7 +110,9 @@ class Concat(Operator):
         listed = ", ".join(f"{{{index}}}" for index in range(len(inputs)))
         return TorchExpression(f"torch.cat([{listed}], 1)", makes_tensor=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("Concat", inputs, axis=1)
 
 
@@ -124,14 +130,18 @@ class Part(Operator):
         if channels % self.of:
             raise ShapeError(f"{channels} channels cannot be cut into {self.of} equal parts", "of")
         if self.index >= self.of:
-            raise ShapeError(f"there is no part {self.index} of {self.of}: they count from 0", "index")
+            raise ShapeError(
+                f"there is no part {self.index} of {self.of}: they count from 0", "index"
+            )
         return (channels // self.of, height, width)
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         arguments = (Argument("of", self.of), Argument("index", self.index))
         return TorchExpression("{0}.chunk({of}, 1)[{index}]", arguments, operands="atom")
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         channels = shapes[0][0]
         assert isinstance(channels, int)
         width = channels // self.of

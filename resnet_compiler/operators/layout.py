@@ -38,7 +38,9 @@ class Flatten(Operator):
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         return TorchExpression("{0}.flatten(1)", operands="atom")
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("Flatten", inputs, axis=1)
 
 
@@ -52,7 +54,9 @@ class Subsample(Operator):
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, *sizes = need_feature_map(self.word, inputs[0])
-        height, width = (window_size(size, 1, s, 0) for size, s in zip(sizes, self.stride, strict=True))
+        height, width = (
+            window_size(size, 1, s, 0) for size, s in zip(sizes, self.stride, strict=True)
+        )
         return (channels, height, width)
 
     def window(self) -> tuple[Pair, Pair]:
@@ -64,7 +68,9 @@ class Subsample(Operator):
         template = "{0}[:, :, ::{stride_height}, ::{stride_width}]"
         return TorchExpression(template, arguments, operands="atom")
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node(
             "Slice",
             [
@@ -89,7 +95,8 @@ class PadChannels(Operator):
         channels, height, width = need_feature_map(self.word, inputs[0])
         if self.out < channels:
             raise ShapeError(
-                f"padding adds channels, but {self.out} are fewer than the {channels} there are", "out"
+                f"padding adds channels, but {self.out} are fewer than the {channels} there are",
+                "out",
             )
         return (self.out, height, width)
 
@@ -99,7 +106,9 @@ class PadChannels(Operator):
         template = "F.pad({0}, (0, 0, 0, 0, 0, {extra_channels}))"
         return TorchExpression(template, arguments, makes_tensor=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         channels, _, _ = need_feature_map(self.word, shapes[0])
         pads = (0, 0, 0, 0, 0, self.out - channels, 0, 0)
         return builder.node("Pad", [*inputs, builder.integers("pads", pads)], mode="constant")

@@ -34,11 +34,16 @@ class Conv(Operator):
     kernel: Pair = attribute("pair", "window size")
     stride: Pair = attribute("pair", "step of the window", (1, 1))
     padding: Pair | None = attribute(
-        "pair", "zeros around the input; half the window by default, so that stride 1 keeps the size", None, 0
+        "pair",
+        "zeros around the input; half the window by default, so that stride 1 keeps the size",
+        None,
+        0,
     )
     dilation: Pair = attribute("pair", "distance between the window's taps", (1, 1))
     groups: int = attribute("count", "groups of channels convolved apart from each other", 1)
-    bias: bool = attribute("flag", "whether a learned number is added to each output channel", False)
+    bias: bool = attribute(
+        "flag", "whether a learned number is added to each output channel", False
+    )
 
     @property
     def pad(self) -> Pair:
@@ -59,8 +64,8 @@ class Conv(Operator):
                 f"{self.groups} groups do not divide the {self.out} output channels", "groups"
             )
         height, width = (
-            window_size(size, *window)
-            for size, *window in zip(
+            window_size(size, kernel, stride, padding, dilation)
+            for size, kernel, stride, padding, dilation in zip(
                 sizes, self.kernel, self.stride, self.pad, self.dilation, strict=True
             )
         )
@@ -95,7 +100,9 @@ class Conv(Operator):
             makes_tensor=True,
         )
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         tensors = [builder.parameter("weight")]
         if self.bias:
             tensors.append(builder.parameter("bias"))
@@ -151,7 +158,9 @@ class Linear(Operator):
             input_format="{}.flatten(1)" if len(inputs[0]) > 1 else "{}",
         )
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         value = inputs[0]
         if len(shapes[0]) > 1:
             value = builder.node("Flatten", [value], "flatten", axis=1)

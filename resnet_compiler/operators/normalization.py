@@ -26,7 +26,9 @@ class BatchNorm(Operator):
     word: ClassVar[str] = "batch_norm"
 
     eps: float = attribute("number", "added to the variance", 1e-5)
-    momentum: float = attribute("number", "weight of the newest batch in the running statistics", 0.1)
+    momentum: float = attribute(
+        "number", "weight of the newest batch in the running statistics", 0.1
+    )
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])
@@ -53,7 +55,9 @@ class BatchNorm(Operator):
             makes_tensor=True,
         )
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         names = ("weight", "bias", "running_mean", "running_var")
         return builder.node(
             "BatchNormalization",
@@ -93,7 +97,9 @@ class GroupNorm(Operator):
             makes_tensor=True,
         )
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         # GroupNormalization changed its meaning between opsets 18 and 21; InstanceNormalization over the groups, laid
         # out as (N, groups, rest), is the same at every opset.
         channels = shapes[0][0]

@@ -92,7 +92,9 @@ class MaxPool(WindowPool):
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return self._torch("nn.MaxPool2d", Argument("dilation", compact(self.dilation), 1))
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return self._onnx(builder, "MaxPool", inputs, dilations=list(self.dilation))
 
 
@@ -107,10 +109,10 @@ class AvgPool(WindowPool):
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return self._torch("nn.AvgPool2d", Argument("count_include_pad", self.count_padding, True))
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
-        return self._onnx(
-            builder, "AveragePool", inputs, count_include_pad=int(self.count_padding)
-        )
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        return self._onnx(builder, "AveragePool", inputs, count_include_pad=int(self.count_padding))
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,11 @@ class GlobalAvgPool(Operator):
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         output_size = (Argument("output_size", 1, positional=True),)
-        return TorchModule(
-            "nn.AdaptiveAvgPool2d", output_size, stateless=True, makes_tensor=True
-        )
+        return TorchModule("nn.AdaptiveAvgPool2d", output_size, stateless=True, makes_tensor=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("GlobalAveragePool", inputs)
 
 
@@ -145,9 +147,9 @@ class GlobalMaxPool(Operator):
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         output_size = (Argument("output_size", 1, positional=True),)
-        return TorchModule(
-            "nn.AdaptiveMaxPool2d", output_size, stateless=True, makes_tensor=True
-        )
+        return TorchModule("nn.AdaptiveMaxPool2d", output_size, stateless=True, makes_tensor=True)
 
-    def onnx_form(self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]) -> str:
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
         return builder.node("GlobalMaxPool", inputs)

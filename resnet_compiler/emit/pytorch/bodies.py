@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal as Literal_
 
 from resnet_compiler.emit.pytorch.constructors import (
@@ -79,7 +80,7 @@ class Bodies:
     """Makes bodies; ``calls`` holds the constructor call of every scope that is done."""
 
     graph: Graph
-    calls: dict[str, tuple[Tree, bool]] = field(default_factory=dict)
+    calls: dict[str, Tree] = field(default_factory=dict)
 
     def body(self, scope: Scope, steps: list[Step], exits: Iterable[str] = ()) -> Body:
         """The body of a scope from its steps in order. ``exits`` are values that are needed besides the last."""
@@ -201,13 +202,15 @@ def _member(access: str, key: str, depth: int, numbered: bool) -> str:
 
 def _chain(steps: Sequence[Step], uses: Mapping[str, int], depth: int) -> Tree | None:
     """The Sequential of steps that feed each other and nothing else, or None."""
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         if after.inputs != (before.output,) or uses[before.output] != 1:
             return None
     if any(len(step.path) != depth + 1 or step.input_format != "{}" for step in steps):
         return None
     keys = [step.path[depth] for step in steps]
-    modules = [_overwriting(step, before) for before, step in zip((None, *steps), steps, strict=False)]
+    modules = [
+        _overwriting(step, before) for before, step in zip((None, *steps), steps, strict=False)
+    ]
     if all(key.isdecimal() and str(int(key)) == key for key in keys):
         numbers = [int(key) for key in keys]
         if numbers != sorted(set(numbers)) or numbers[-1] - len(numbers) > MAXIMUM_GAP:
@@ -231,7 +234,9 @@ def _container(trees: Mapping[str, Tree]) -> Tree:
 def _overwriting(step: Step, before: Step | None) -> Tree:
     """The step's module, overwriting its input where the step before made it and needs it no more."""
     assert step.tree is not None
-    return _in_place(step.tree) if step.can_overwrite and before and before.makes_tensor else step.tree
+    return (
+        _in_place(step.tree) if step.can_overwrite and before and before.makes_tensor else step.tree
+    )
 
 
 def _in_place(tree: Tree) -> Tree:

@@ -7,7 +7,6 @@ of the constructor; columns that always agree become one parameter, named after 
 from __future__ import annotations
 
 import keyword
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -40,6 +39,15 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class ShapeWords:
+    """How a docstring writes the channels in and out and the stride: a parameter, a number, or "" for neither."""
+
+    channels_in: str
+    channels_out: str
+    stride: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClassDefinition:
     """A class to write. ``body`` has references where instances differ; ``stored`` parameters are used in forward."""
 
@@ -51,11 +59,9 @@ class ClassDefinition:
     stored: tuple[str, ...]
     slot: Slot | None
     slot_is_optional: bool
-    joins_shortcut: bool = False
+    joins_shortcut: bool
+    words: ShapeWords
     sequential: Children | None = None
-    channels_in: str = ""
-    channels_out: str = ""
-    stride: str = ""
 
 
 CHANNEL_ARGUMENTS = frozenset(
@@ -104,9 +110,7 @@ class Generaliser:
             trees = [slot.tree for slot in slots if slot is not None]
             first = bodies[members[0]]
             context = self._context([bodies[index].scope for index in members], slots)
-            parameters, replacement, calls = _unify(
-                [list(leaves(tree)) for tree in trees], context
-            )
+            parameters, replacement, calls = _unify([list(leaves(tree)) for tree in trees], context)
             tree = replace_leaves(trees[0], iter(replacement).__next__)
             assert isinstance(tree, Children)
             name = self._name("Projection")
@@ -121,8 +125,8 @@ class Generaliser:
                     None,
                     False,
                     False,
+                    self._shape_words(context, parameters, calls),
                     Children("super().__init__", tree.keys, tree.modules),
-                    **self._shape_words(context, parameters, calls),
                 )
             )
             for index, row in zip(members, calls, strict=True):
@@ -164,7 +168,7 @@ class Generaliser:
             first.slot,
             optional,
             _joins_shortcut(first),
-            **self._shape_words(context, parameters, calls),
+            self._shape_words(context, parameters, calls),
         )
         self.definitions.append(definition)
         for body, row in zip(group, calls, strict=True):
@@ -188,15 +192,17 @@ class Generaliser:
 
         entries = [slot.source for slot in slots if slot] if slots else [s.entry for s in scopes]
         exits = [
-            (self.graph[scope.join].inputs[1] if scope.join else scope.exit) if slots else scope.exit
+            (self.graph[scope.join].inputs[1] if scope.join else scope.exit)
+            if slots
+            else scope.exit
             for scope in scopes
         ]
         return _Context(tuple(scopes), tuple(map(channels, entries)), tuple(map(channels, exits)))
 
     def _shape_words(
         self, context: _Context, parameters: Sequence[Parameter], rows: Sequence[Row]
-    ) -> dict[str, str]:
-        """How a docstring writes the channels in, the channels out and the stride: by parameter, or as numbers."""
+    ) -> ShapeWords:
+        """What the docstring of a class can say of its shapes."""
         columns = {p.name: tuple(row[i] for row in rows) for i, p in enumerate(parameters)}
 
         def word(values: tuple[Any, ...], preferred: str) -> str:
@@ -209,7 +215,9 @@ class Generaliser:
             ratios = {
                 b.stride / a.stride if isinstance(a, Size) and isinstance(b, Size) else 0
                 for a, b in zip(
-                    self.graph.shape(scope.entry)[1:], self.graph.shape(scope.exit)[1:], strict=False
+                    self.graph.shape(scope.entry)[1:],
+                    self.graph.shape(scope.exit)[1:],
+                    strict=False,
                 )
             }
             ratio = ratios.pop() if len(ratios) == 1 else 0
@@ -217,11 +225,11 @@ class Generaliser:
 
         ratios = tuple(strides(scope) for scope in context.scopes)
         stride = "" if None in ratios else word(ratios, "stride")
-        return {
-            "channels_in": word(context.channels_in, "in_channels"),
-            "channels_out": word(context.channels_out, "out_channels"),
-            "stride": stride,
-        }
+        return ShapeWords(
+            word(context.channels_in, "in_channels"),
+            word(context.channels_out, "out_channels"),
+            stride,
+        )
 
 
 def _groups(bodies: Sequence[Body]) -> list[list[Body]]:
@@ -260,7 +268,9 @@ def _structure(body: Body) -> Any:
             step.attribute if step.tree is not None else step.template,
             tuple(given.name for given in step.arguments),
             tuple(
-                "shortcut" if step.output == join and position == 1 else places.get(name, "shortcut")
+                "shortcut"
+                if step.output == join and position == 1
+                else places.get(name, "shortcut")
                 for position, name in enumerate(step.inputs)
             )
             if _joins_shortcut(body)
@@ -322,7 +332,10 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: _Context, taken
         candidates += ["in_channels"] if values == context.channels_in else []
         candidates += ["out_channels"] if values == context.channels_out else []
     for name in context.scopes[0].values:
-        if all(_same(scope.values.get(name), value) for scope, value in zip(context.scopes, values, strict=True)):
+        if all(
+            _same(scope.values.get(name), value)
+            for scope, value in zip(context.scopes, values, strict=True)
+        ):
             candidates.append(f"{name}_" if keyword.iskeyword(name) else name)
     used = set(taken) | {"self", "nn", "torch", "F", "Tensor"}
     for candidate in candidates:
@@ -333,7 +346,9 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: _Context, taken
 
 
 def _parameter(name: str, values: Sequence[Any], context: _Context) -> Parameter:
-    kinds = dict.fromkeys("tuple[int, int]" if isinstance(v, tuple) else type(v).__name__ for v in values)
+    kinds = dict.fromkeys(
+        "tuple[int, int]" if isinstance(v, tuple) else type(v).__name__ for v in values
+    )
     annotation = " | ".join(sorted("None" if kind == "NoneType" else kind for kind in kinds))
     default = context.scopes[0].defaults.get(name, REQUIRED)
     if default is None or not isinstance(default, int | float) or default not in values:
@@ -346,5 +361,3 @@ def _arguments(parameters: Sequence[Parameter], row: Row) -> tuple[Given, ...]:
         Given(p.name, Literal(value), p.default, positional=True)
         for p, value in zip(parameters, row, strict=True)
     )
-
-

@@ -89,7 +89,8 @@ def replace_leaves(tree: Tree, replace: Callable[[], Tree]) -> Tree:
             return replace()
         case New(callee=callee, arguments=arguments):
             given = tuple(
-                Given(g.name, replace_leaves(g.value, replace), g.default, g.positional) for g in arguments
+                Given(g.name, replace_leaves(g.value, replace), g.default, g.positional)
+                for g in arguments
             )
             return New(callee, given)
         case Children(kind=kind, keys=keys, modules=modules):

@@ -31,7 +31,8 @@ def with_shortcut(
         choice = f"{{0}} if self.{slot.name} is None else self.{slot.name}({{1}})"
         shortcut = Step((SHORTCUT,), (entry, slot.source), SHORTCUT, template=choice)
     result = [
-        replace(step, inputs=(step.inputs[0], SHORTCUT)) if step.output == join else step for step in steps
+        replace(step, inputs=(step.inputs[0], SHORTCUT)) if step.output == join else step
+        for step in steps
     ]
     source = slot.source if slot else entry
     after = next((i + 1 for i, step in enumerate(result) if step.output == source), 0)

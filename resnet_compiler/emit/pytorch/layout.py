@@ -85,7 +85,11 @@ def _parts(tree: Tree) -> tuple[str, list[_Item], str]:
     """The opening, the items (text, and how to break it) and the closing of a call."""
     match tree:
         case New(callee=callee, arguments=arguments):
-            return f"{callee}(", [_item(name, given.value) for name, given in _written(arguments)], ")"
+            return (
+                f"{callee}(",
+                [_item(name, given.value) for name, given in _written(arguments)],
+                ")",
+            )
         case Children(kind="dict", keys=keys, modules=modules):
             return "{", [_item(f'"{k}": ', m) for k, m in zip(keys, modules, strict=True)], "}"
         case Children(kind="OrderedDict", keys=keys, modules=modules):

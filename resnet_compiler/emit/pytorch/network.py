@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from resnet_compiler.emit.pytorch.bodies import Body, Step
 from resnet_compiler.emit.pytorch.constructors import Children, Given, New, Reference, Tree
@@ -46,7 +47,9 @@ def network_class(graph: Graph, body: Body, name: str) -> ClassText:
         init += fitted(f"self.{attribute} = ", tree, 2)
     head = signature("def __init__(", ["self", *parameters], ") -> None:", 1)
     forward = _forward(graph, body)
-    return ClassText(name, "nn.Module", _doc(graph, len(parameters) > 0, parameters), head, init, forward)
+    return ClassText(
+        name, "nn.Module", _doc(graph, len(parameters) > 0, parameters), head, init, forward
+    )
 
 
 # --- what can be chosen when the network is made ---------------------------------------------------------------------
@@ -136,7 +139,9 @@ def _forward(graph: Graph, body: Body) -> list[str]:
     if cuts is None:
         statements = Statements({INPUT: "x"}, body.steps, [graph.output])
         lines = statements.write()
-        return _method("forward", "Tensor", None, [*lines, f"return {statements.final(graph.output)}"])
+        return _method(
+            "forward", "Tensor", None, [*lines, f"return {statements.final(graph.output)}"]
+        )
     stem, stages, head = cuts
     lines = []
     entry = INPUT
@@ -154,14 +159,20 @@ def _forward(graph: Graph, body: Body) -> list[str]:
     lines.append("return features")
     result = _method("forward_features", "list[Tensor]", _features_doc(graph), lines)
     exits = [stage.exit for stage in graph.stages]
-    used = {name for step in head for name in step.inputs if name in exits} | {graph.output} & set(exits)
+    used = {name for step in head for name in step.inputs if name in exits} | {graph.output} & set(
+        exits
+    )
     if used <= {exits[-1]}:
         opening, variables = ["x = self.forward_features(x)[-1]"], {exits[-1]: "x"}
     else:
         opening = ["features = self.forward_features(x)"]
         variables = {name: f"features[{index}]" for index, name in enumerate(exits)}
     if not head:
-        return [*result, "", *_method("forward", "Tensor", None, ["return self.forward_features(x)[-1]"])]
+        return [
+            *result,
+            "",
+            *_method("forward", "Tensor", None, ["return self.forward_features(x)[-1]"]),
+        ]
     statements = Statements(variables, head, [graph.output])
     lines = [*opening, *statements.write(), f"return {statements.final(graph.output)}"]
     return [*result, "", *_method("forward", "Tensor", None, lines)]
@@ -182,10 +193,14 @@ def _cuts(graph: Graph, body: Body) -> tuple[list[Step], list[list[Step]], list[
     outputs = [step.output for step in body.steps]
     if any(stage.exit not in outputs for stage in graph.stages):
         return None
-    first = graph.scopes[graph.stages[0].blocks[0]].entry if graph.stages[0].blocks[0] in graph.scopes else None
+    first = (
+        graph.scopes[graph.stages[0].blocks[0]].entry
+        if graph.stages[0].blocks[0] in graph.scopes
+        else None
+    )
     start = outputs.index(first) + 1 if first in outputs else 0
     bounds = [start, *(outputs.index(stage.exit) + 1 for stage in graph.stages)]
-    pieces = [list(body.steps[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    pieces = [list(body.steps[a:b]) for a, b in pairwise(bounds)]
     stem, head = list(body.steps[:start]), list(body.steps[bounds[-1] :])
     if any(not piece for piece in pieces):
         return None
@@ -213,7 +228,11 @@ def _loop(graph: Graph, stages: Sequence[Sequence[Step]]) -> list[str]:
         return []
     listed = [f"self.{name}" for name in names]
     line = f"for stage in ({', '.join(listed)}):"
-    return [line] if len(line) + 8 <= 88 else ["for stage in (", *(f"    {name}," for name in listed), "):"]
+    return (
+        [line]
+        if len(line) + 8 <= 88
+        else ["for stage in (", *(f"    {name}," for name in listed), "):"]
+    )
 
 
 def _method(name: str, result: str, doc: str | None, lines: Sequence[str]) -> list[str]:
@@ -266,7 +285,11 @@ def _sizes(graph: Graph) -> str:
         for (axis, extent), bound in zip(graph.minimum_extents.items(), graph.extents, strict=True)
     }
     multiples = {e.multiple_of for e in graph.extents if e.is_open}
-    of = f" that are multiples of {multiples.pop()}" if len(multiples) == 1 and multiples != {1} else ""
+    of = (
+        f" that are multiples of {multiples.pop()}"
+        if len(multiples) == 1 and multiples != {1}
+        else ""
+    )
     if set(least.values()) == {1}:
         return f"Any H and W{of}."
     return f"Any H and W{of}, from {least['H']} x {least['W']} on."

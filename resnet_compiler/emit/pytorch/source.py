@@ -30,24 +30,30 @@ def emit_pytorch(graph: Graph, version: str) -> str:
         made = [bodies.body(scope, _steps(bodies, scope.name, members)) for scope in scopes]
         for body, call in generaliser.generalise(made):
             bodies.calls[body.scope.name] = call
-    root = bodies.body(_root_scope(graph), _steps(bodies, "", members), [s.exit for s in graph.stages])
+    root = bodies.body(
+        _root_scope(graph), _steps(bodies, "", members), [s.exit for s in graph.stages]
+    )
     main = network_class(graph, root, root_name)
     classes = [class_text(definition) for definition in generaliser.definitions]
     code = "\n".join(line for each in (*classes, main) for line in each.lines)
-    return environment().get_template("model.py.j2").render(
-        header=header(graph, version),
-        classes=classes,
-        main=main,
-        uses_functional="F." in code,
-        uses_torch="torch." in code,
-        uses_ordered_dict="OrderedDict(" in code,
-        has_convolutions=any(node.operator.word == "conv" for node in graph),
+    return (
+        environment()
+        .get_template("model.py.j2")
+        .render(
+            header=header(graph, version),
+            classes=classes,
+            main=main,
+            uses_functional="F." in code,
+            uses_torch="torch." in code,
+            uses_ordered_dict="OrderedDict(" in code,
+            has_convolutions=any(node.operator.word == "conv" for node in graph),
+        )
     )
 
 
 def _members(graph: Graph) -> dict[str, list[str]]:
     """For each scope ("" for the network), the nodes and scopes that stand directly in it, in order."""
-    members: dict[str, list[str]] = {"": []} | {name: [] for name in graph.scopes}
+    members: dict[str, list[str]] = {name: [] for name in ("", *graph.scopes)}
     entered: set[str] = set()
     for node in graph:
         child = node.name
@@ -92,7 +98,14 @@ def _steps(bodies: Bodies, scope: str, members: dict[str, list[str]]) -> list[St
 
 def _root_scope(graph: Graph) -> Scope:
     return Scope(
-        "", "", graph.identity.title, "", INPUT, graph.output, MappingProxyType({}), MappingProxyType({})
+        "",
+        "",
+        graph.identity.title,
+        "",
+        INPUT,
+        graph.output,
+        MappingProxyType({}),
+        MappingProxyType({}),
     )
 
 
@@ -121,7 +134,7 @@ def class_text(definition: ClassDefinition) -> ClassText:
         head = _init_head(definition.parameters)
         body = fitted("", definition.sequential, 2)
         return ClassText(definition.name, "nn.Sequential", _doc(definition), head, body, [])
-    body = definition.body
+    instance = definition.body
     parameters = list(definition.parameters)
     slot = definition.slot
     if slot:
@@ -131,21 +144,22 @@ def class_text(definition: ClassDefinition) -> ClassText:
         parameters.sort(key=lambda p: p.default != REQUIRED)
     init = ["        super().__init__()"]
     init += [f"        self.{name} = {name}" for name in definition.stored]
-    for name, tree in body.attributes:
+    for name, tree in instance.attributes:
         init += fitted(f"self.{name} = ", tree, 2)
     if slot:
         init.append(f"        self.{slot.name} = {slot.name}")
-    steps = list(body.steps)
+    steps = list(instance.steps)
+    scope = instance.scope
     if definition.joins_shortcut:
         steps = with_shortcut(
-            body.scope.entry, steps, body.scope.join or "", slot, definition.slot_is_optional
+            scope.entry, steps, scope.join or "", slot, definition.slot_is_optional
         )
-    statements = Statements({body.scope.entry: "x"}, steps, [body.scope.exit])
+    statements = Statements({scope.entry: "x"}, steps, [scope.exit])
     lines = [f"        {line}" for line in statements.write()]
     forward = [
         "    def forward(self, x: Tensor) -> Tensor:",
         *lines,
-        f"        return {statements.final(body.scope.exit)}",
+        f"        return {statements.final(scope.exit)}",
     ]
     head = _init_head(tuple(parameters))
     return ClassText(definition.name, "nn.Module", _doc(definition), head, init, forward)
@@ -167,9 +181,10 @@ def _doc(definition: ClassDefinition) -> list[str]:
         what = said
     elif definition.body.scope.join:
         what = f"Residual block: {what}"
-    if not (definition.channels_in and definition.channels_out and definition.stride):
+    words = definition.words
+    if not (words.channels_in and words.channels_out and words.stride):
         return [f"{what}."]
-    by = "" if definition.stride == "1" else f"/{definition.stride}"
-    shapes = f"(N, {definition.channels_in}, H, W) -> (N, {definition.channels_out}, H{by}, W{by})."
+    by = "" if words.stride == "1" else f"/{words.stride}"
+    shapes = f"(N, {words.channels_in}, H, W) -> (N, {words.channels_out}, H{by}, W{by})."
     line = f"{what}: {shapes}"
     return [line] if len(line) + 10 <= WIDTH and ":" not in what else [f"{what}.", "", shapes]
