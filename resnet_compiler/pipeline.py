@@ -9,10 +9,11 @@ from types import MappingProxyType
 from resnet_compiler import codes, source
 from resnet_compiler.definitions import network_of
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
-from resnet_compiler.elaborate import Elaborator
+from resnet_compiler.elaborate import elaborate
 from resnet_compiler.graph import Graph, Identity, Proof, verify_graph
 from resnet_compiler.library import Library, SpecFile, find_spec
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.maker import Maker
 from resnet_compiler.measure import check_expectations
 
 
@@ -43,11 +44,11 @@ def compile_file(
         root, chain = library.read_spec(spec, text)
         network = network_of(root)
         name = str(network.name.value)
-        elaborator = Elaborator(network, library, chain, limits)
-        proofs = elaborator.proofs
-        graph = elaborator.run(Identity(name, network.title, spec.origin, ""))
+        maker = Maker(network, library, chain, limits)
+        proofs = maker.proofs
+        graph = elaborate(maker, Identity(name, network.title, spec.origin, ""))
         graph = replace(graph, identity=replace(graph.identity, sha256=library.sha256))
-        found = [*elaborator.diagnostics, *_sizes_below_minimum(graph, root)]
+        found = [*maker.diagnostics, *_sizes_below_minimum(graph, root)]
         if all(diagnostic.severity != "error" for diagnostic in found):
             verify_graph(graph)
             found += check_expectations(graph, root)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from resnet_compiler import codes, definitions
+from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Call, Layer, Located
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
 from resnet_compiler.environment import BlockCall, Bound
@@ -18,7 +18,7 @@ from resnet_compiler.prove import prove_join
 from resnet_compiler.shapes import Dim, Disagreement, Shape, Size, same_for_all, shape_at
 
 if TYPE_CHECKING:
-    from resnet_compiler.elaborate import Elaborator, Place
+    from resnet_compiler.maker import Maker, Place
 
 CHOICES = ("auto", "identity", "projection", "none")
 """What `shortcut:` may say besides the name of a block."""
@@ -34,7 +34,7 @@ class Joined:
 
 
 def make_residual(
-    maker: Elaborator,
+    maker: Maker,
     block: definitions.Block,
     place: Place,
     value: str,
@@ -42,27 +42,27 @@ def make_residual(
     span: Span,
 ) -> tuple[str, Joined]:
     """The residual path, the shortcut that was chosen, their sum, and what comes after it."""
-    path = maker.make_layers(block.residual, place, value)
+    path = layers.make_layers(maker, block.residual, place, value)
     kind, call = _choose(maker, block, value, path, choice, span)
     if kind == "none":
-        return maker.make_layers(block.after, place, path), Joined(None, kind)
+        return layers.make_layers(maker, block.after, place, path), Joined(None, kind)
     before = len(maker.nodes)
     if call is not None:
         shortcut = _replacement(maker, block, call, place, value, path, span)
     elif kind == "projection":
-        shortcut = maker.make_layers(block.shortcut, place, value)
+        shortcut = layers.make_layers(maker, block.shortcut, place, value)
     else:
         shortcut = value
-    layers = tuple(list(maker.nodes)[before:]) if len(maker.nodes) > before else ()
+    on_shortcut = tuple(list(maker.nodes)[before:]) if len(maker.nodes) > before else ()
     name = place.name("add")
     maker.add_node(name, Add(), [path, shortcut], None, block.span)
     prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)
     place.layers["add"] = name
-    return maker.make_layers(block.after, place, name), Joined(name, kind, layers)
+    return layers.make_layers(maker, block.after, place, name), Joined(name, kind, on_shortcut)
 
 
 def _choose(
-    maker: Elaborator,
+    maker: Maker,
     block: definitions.Block,
     value: str,
     path: str,
@@ -104,7 +104,7 @@ def _choose(
     return word, BlockCall(word, arguments, choice.span)
 
 
-def _fits(maker: Elaborator, value: str, path: str) -> bool:
+def _fits(maker: Maker, value: str, path: str) -> bool:
     left, right = maker.shape(path), maker.shape(value)
     extents = {extent.axis: extent for extent in maker.extents if extent.is_open}
     return len(left) == len(right) and all(
@@ -114,7 +114,7 @@ def _fits(maker: Elaborator, value: str, path: str) -> bool:
 
 
 def _replacement(
-    maker: Elaborator,
+    maker: Maker,
     block: definitions.Block,
     call: BlockCall,
     place: Place,
@@ -131,7 +131,9 @@ def _replacement(
     given |= {k: Bound(v) for k, v in known.items() if k in wanted.parameters and k not in given}
     heads = list(dict.fromkeys(layer.name.split(".")[0] for layer in block.shortcut))
     local = heads[0] if len(heads) == 1 else "shortcut"
-    return maker.make_block(call.word, given, place, place.name(local), value, call.span or span)
+    return blocks.make_block(
+        maker, call.word, given, place, place.name(local), value, call.span or span
+    )
 
 
 def _stride(start: Shape, end: Shape) -> int | tuple[int, int]:
@@ -148,7 +150,7 @@ def _stride(start: Shape, end: Shape) -> int | tuple[int, int]:
 
 
 def prove(
-    maker: Elaborator,
+    maker: Maker,
     name: str,
     *,
     is_residual: bool,
@@ -179,12 +181,12 @@ def prove(
         maker.diagnostics.append(found)
 
 
-def _numbers(maker: Elaborator, shape: Shape) -> str:
+def _numbers(maker: Maker, shape: Shape) -> str:
     return show(shape_at(shape, maker.declared))
 
 
 def _mismatch(
-    maker: Elaborator,
+    maker: Maker,
     node: Node,
     scope: str,
     choice: Located | None,
@@ -236,7 +238,7 @@ def _reasons(left: Shape, right: Shape) -> list[str]:
     ]
 
 
-def _path_labels(maker: Elaborator, path: str, left: Shape, right: Shape) -> list[Label]:
+def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Label]:
     """What the spec wrote that gave the residual path its channels and its size."""
     labels: dict[Span, str] = {}
     height, width = left[1:] if len(left) == 3 else (1, 1)
@@ -264,7 +266,7 @@ def _path_labels(maker: Elaborator, path: str, left: Shape, right: Shape) -> lis
 
 
 def _ways_out(
-    maker: Elaborator, node: Node, block: definitions.Block, place: Place | None, said: str
+    maker: Maker, node: Node, block: definitions.Block, place: Place | None, said: str
 ) -> list[str]:
     """What to write instead, with what it costs."""
     lines: list[str] = []
@@ -283,11 +285,11 @@ def _ways_out(
     return ["\n".join(lines)] if lines else []
 
 
-def _cost(maker: Elaborator, layers: Iterable[Layer], place: Place, value: str) -> int | None:
+def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> int | None:
     """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
     before = list(maker.nodes)
     try:
-        maker.make_layers(layers, place, value)
+        layers.make_layers(maker, wanted, place, value)
         made = [node for name, node in maker.nodes.items() if name not in set(before)]
         return sum(
             prod(tensor.shape)
@@ -303,7 +305,7 @@ def _cost(maker: Elaborator, layers: Iterable[Layer], place: Place, value: str) 
 
 
 def _some_sizes(
-    maker: Elaborator, node: Node, scope: str, found: Disagreement, is_residual: bool
+    maker: Maker, node: Node, scope: str, found: Disagreement, is_residual: bool
 ) -> Diagnostic:
     left, right = (maker.shape(source) for source in node.inputs[:2])
     sizes = " × ".join(str(extent.declared) for extent in maker.extents)

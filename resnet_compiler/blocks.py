@@ -1,0 +1,108 @@
+"""Instances of blocks: what names mean inside one, its layers, and the scope it leaves in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from resnet_compiler import codes, definitions, layers, residual
+from resnet_compiler.definitions import REQUIRED, Located
+from resnet_compiler.diagnostics import Label, Span, did_you_mean
+from resnet_compiler.environment import Bound, Environment
+from resnet_compiler.graph import INPUT, Scope
+from resnet_compiler.maker import Maker, Place
+
+
+def make_block(
+    maker: Maker,
+    word: str,
+    arguments: Mapping[str, Bound],
+    place: Place,
+    name: str,
+    value: str,
+    span: Span,
+    shortcut: Located | None = None,
+) -> str:
+    """Make an instance of a block under a name; returns its output."""
+    block = maker.library.find_block(word, maker.network.blocks, maker.chain)
+    if block is None:
+        raise maker.unknown_word(word, span)
+    if place.depth >= maker.limits.nesting:
+        raise maker.failure(
+            codes.BLOCK_CYCLE,
+            f"`{word}` is nested {place.depth} deep: blocks use each other without end",
+            span,
+        )
+    environment = _environment(maker, block, arguments, place, value, span)
+    inner = Place(name, environment, {INPUT: value}, place.depth + 1)
+    count = len(maker.nodes)
+    joined = None
+    if block.layers is not None:
+        output = layers.make_layers(maker, block.layers, inner, value)
+    else:
+        output, joined = residual.make_residual(maker, block, inner, value, shortcut, span)
+    if len(maker.nodes) == count:
+        return output
+    maker.scopes[name] = Scope(
+        name=name,
+        block=block.name,
+        title=block.title,
+        doc=block.doc,
+        entry=value,
+        exit=output,
+        values=MappingProxyType({key: bound.value for key, bound in environment.bindings.items()}),
+        defaults=MappingProxyType(
+            {key: p.value for key, p in block.parameters.items() if p.value != REQUIRED}
+        ),
+        join=joined.join if joined else None,
+        shortcut=joined.kind if joined else "none",
+        shortcut_layers=joined.layers if joined else (),
+        span=span,
+    )
+    return output
+
+
+def _environment(
+    maker: Maker,
+    block: definitions.Block,
+    arguments: Mapping[str, Bound],
+    place: Place,
+    value: str,
+    span: Span,
+) -> Environment:
+    """What names mean in a block: its parameters, its `let`, `in_channels`, and the norm and act around it."""
+    inherited = {name: place.environment.bindings[name] for name in ("norm", "act")}
+    for name, bound in arguments.items():
+        if name not in block.parameters and name not in inherited:
+            known = [*block.parameters, *inherited]
+            raise maker.failure(
+                codes.UNKNOWN_PARAMETER,
+                f"the block `{block.name}` has no parameter `{name}`",
+                bound.span or span,
+                help=did_you_mean(name, known)
+                or [f"it has: {', '.join(block.parameters) or 'none'}"],
+            )
+    bindings = {**inherited, "in_channels": Bound(maker.shape(value)[0])}
+    environment = Environment(bindings, maker.knows_word)
+    for name, default in block.parameters.items():
+        if name in arguments:
+            bindings[name] = arguments[name]
+        elif default.value == REQUIRED:
+            raise maker.failure(
+                codes.MISSING_PARAMETER,
+                f"the block `{block.name}` needs `{name}`",
+                span,
+                secondary=[Label(default.span, "required here")],
+            )
+        else:
+            bindings[name] = environment.bind(default)
+    bindings |= {name: arguments[name] for name in inherited if name in arguments}
+    return environment.extended(evaluate_let(block.let, environment))
+
+
+def evaluate_let(let: Mapping[str, Located], environment: Environment) -> dict[str, Bound]:
+    """Definitions in order, each seeing those before it."""
+    found: dict[str, Bound] = {}
+    for name, located in let.items():
+        found[name] = environment.extended(found).bind(located)
+    return found

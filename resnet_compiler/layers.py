@@ -1,0 +1,169 @@
+"""Lists of layers → nodes: names, inputs, conditions, repetition, and operators with their attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, replace
+
+from resnet_compiler import blocks, codes, definitions, residual
+from resnet_compiler.definitions import Layer
+from resnet_compiler.diagnostics import did_you_mean
+from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.maker import Maker, Place
+from resnet_compiler.operators import OPERATORS
+from resnet_compiler.operators.base import Operator, coerce
+
+
+def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
+    """Make layers one after the other; returns the last one's output."""
+    for layer in layers:
+        value = _make_layer(maker, layer, place, value)
+    return value
+
+
+def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
+    environment = place.environment
+    if layer.repeat is not None:
+        return _repeat(maker, layer.repeat, place, value)
+    local = environment.interpolate(layer.name, layer.span)
+    if layer.when is not None and not environment.evaluate(layer.when):
+        place.layers[local] = value
+        return value
+    inputs = _inputs(maker, layer, place, value)
+    word, arguments = layer.word, {}
+    bound = environment.bindings.get(word)
+    if bound is not None:
+        call = bound.value
+        if call is None:
+            place.layers[local] = value
+            return value
+        if not isinstance(call, BlockCall):
+            raise maker.failure(
+                codes.UNKNOWN_WORD,
+                f"`{word}` is {call} here, not an operator or block",
+                layer.word_span,
+            )
+        word, arguments = call.word, dict(call.arguments)
+    shortcut = layer.arguments.get("shortcut")
+    arguments |= {
+        key: environment.bind(argument)
+        for key, argument in layer.arguments.items()
+        if key != "shortcut" or word in OPERATORS
+    }
+    name = place.name(local)
+    if word in OPERATORS:
+        output = _make_operator(maker, word, arguments, name, inputs, layer)
+    else:
+        if len(inputs) != 1:
+            raise maker.failure(
+                codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span
+            )
+        output = blocks.make_block(
+            maker, word, arguments, place, name, inputs[0], layer.word_span, shortcut
+        )
+    place.layers[local] = output
+    return output
+
+
+def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) -> str:
+    count = place.environment.evaluate(repeat.count)
+    if (
+        isinstance(count, bool)
+        or not isinstance(count, int | float)
+        or count != int(count)
+        or count < 0
+    ):
+        raise maker.failure(codes.WRONG_VALUE, "`count` is an integer from 0", repeat.count.span)
+    for turn in range(int(count)):
+        inner = place.environment.extended({repeat.index: Bound(turn)})
+        value = make_layers(maker, repeat.layers, replace(place, environment=inner), value)
+    return value
+
+
+def _inputs(maker: Maker, layer: Layer, place: Place, value: str) -> list[str]:
+    if layer.sources is None:
+        return [value]
+    found = []
+    for source in layer.sources:
+        local = place.environment.interpolate(str(source.value), source.span)
+        if local not in place.layers:
+            known = ", ".join(place.layers) or "none"
+            raise maker.failure(
+                codes.UNKNOWN_LAYER,
+                f"there is no layer `{local}` before `{layer.name}`",
+                source.span,
+                help=did_you_mean(local, place.layers) or [f"before it there are: {known}"],
+            )
+        found.append(place.layers[local])
+    return found
+
+
+def _make_operator(
+    maker: Maker,
+    word: str,
+    arguments: Mapping[str, Bound],
+    name: str,
+    inputs: list[str],
+    layer: Layer,
+) -> str:
+    kind = OPERATORS[word]
+    if len(inputs) != kind.arity if kind.arity is not None else len(inputs) < 2:
+        wanted = (
+            "two or more inputs"
+            if kind.arity is None
+            else f"{kind.arity} input{'s' * (kind.arity > 1)}"
+        )
+        raise maker.failure(
+            codes.WRONG_ARITY,
+            f"`{word}` takes {wanted}, and {len(inputs)} {'is' if len(inputs) == 1 else 'are'} given",
+            layer.word_span,
+            help=["name them: `from: [first, second]`"] if len(inputs) == 1 else [],
+        )
+    operator = _operator(maker, kind, arguments, layer)
+    maker.origins[name] = arguments
+    maker.add_node(name, operator, inputs, layer)
+    if operator.must_agree([maker.shape(source) for source in inputs]):
+        residual.prove(maker, name, is_residual=False)
+    return name
+
+
+def _operator(
+    maker: Maker, kind: type[Operator], arguments: Mapping[str, Bound], layer: Layer
+) -> Operator:
+    """The operator with its attributes: the layer's, else the spec's `defaults`, else its own."""
+    given = dict(arguments)
+    for key, located in maker.network.defaults.get(kind.word, {}).items():
+        if key not in given:
+            given[key] = Environment({}, maker.knows_word).bind(located)
+    known = (kind, tuple((name, bound.value) for name, bound in given.items()))
+    if known in maker.operators:
+        return maker.operators[known]
+    fields = kind.attributes()
+    values = {}
+    for name, bound in given.items():
+        span = bound.span or layer.word_span
+        if name not in fields:
+            help = did_you_mean(name, fields) or [f"it has: {', '.join(fields) or 'none'}"]
+            raise maker.failure(
+                codes.UNKNOWN_ATTRIBUTE,
+                f"`{kind.word}` has no attribute `{name}`",
+                span,
+                help=help,
+            )
+        if bound.value is None and fields[name].default is None:
+            continue
+        try:
+            values[name] = coerce(fields[name], bound.value)
+        except (ValueError, OverflowError) as reason:
+            raise maker.failure(
+                codes.WRONG_VALUE, f"`{name}` of `{kind.word}`: {reason}", span
+            ) from None
+    for name, field in fields.items():
+        if name not in values and field.default is MISSING:
+            raise maker.failure(
+                codes.MISSING_PARAMETER,
+                f"`{kind.word}` needs `{name}`: {field.metadata['doc']}",
+                layer.word_span,
+            )
+    maker.operators[known] = kind(**values)
+    return maker.operators[known]

@@ -1,0 +1,181 @@
+"""The graph in the making: nodes so far, their shapes, the block being made, and how an error there is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from resnet_compiler import codes, definitions
+from resnet_compiler.codes import Code
+from resnet_compiler.definitions import Layer
+from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, did_you_mean, error
+from resnet_compiler.environment import Bound, Environment
+from resnet_compiler.extents import extents_of
+from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
+from resnet_compiler.library import Library, SpecFile
+from resnet_compiler.limits import Limits
+from resnet_compiler.operators import OPERATORS
+from resnet_compiler.operators.base import Operator, ShapeError, show
+from resnet_compiler.shapes import Shape, dim_at
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where layers are being made: the scope's dotted name, what names mean, and the layers so far by local name."""
+
+    prefix: str
+    environment: Environment
+    layers: dict[str, str]
+    depth: int = 0
+
+    def name(self, local: str) -> str:
+        return f"{self.prefix}.{local}" if self.prefix else local
+
+
+class Maker:
+    """One graph in the making. State grows as layers are made: nodes in order, scopes, stages, proofs, diagnostics."""
+
+    def __init__(
+        self,
+        network: definitions.Network,
+        library: Library,
+        chain: tuple[SpecFile, ...],
+        limits: Limits,
+    ) -> None:
+        self.network = network
+        self.library = library
+        self.chain = chain
+        self.limits = limits
+        self.nodes: dict[str, Node] = {}
+        self.origins: dict[str, Mapping[str, Bound]] = {}
+        self.scopes: dict[str, Scope] = {}
+        self.stages: list[Stage] = []
+        self.proofs: list[Proof] = []
+        self.diagnostics: list[Diagnostic] = []
+        self.section: Section = "stem"
+        self.input_shape, self.extents = extents_of(network.root)
+        self.declared = {extent.axis: extent.declared for extent in self.extents}
+        self._trace: list[tuple[str, Span]] = []
+        self.operators: dict[Any, Operator] = {}
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a node's output, or of the input."""
+        return self.input_shape if name == INPUT else self.nodes[name].shape
+
+    def knows_word(self, word: str) -> bool:
+        """Whether a word names an operator or a block."""
+        return word in OPERATORS or (
+            self.library.find_block(word, self.network.blocks, self.chain) is not None
+        )
+
+    def add_node(
+        self,
+        name: str,
+        operator: Operator,
+        inputs: list[str],
+        layer: Layer | None,
+        span: Span | None = None,
+    ) -> None:
+        """Add a node with its shape, after checking its name, its inputs and that no size vanishes."""
+        span = layer.span if layer else span
+        if name in self.nodes or name in self.scopes or name == INPUT:
+            other = self.nodes[name].span if name in self.nodes else None
+            raise self.failure(
+                codes.DUPLICATE_LAYER,
+                f"there are two layers `{name}`",
+                span,
+                secondary=[Label(other, "the first one")] if other and other != span else [],
+            )
+        if not NAME.fullmatch(name):
+            raise self.failure(
+                codes.INVALID_NAME,
+                f"`{name}` cannot be a layer's name",
+                span,
+                help=[
+                    "a name is words of letters, digits and `_`, with dots between; the first is no number"
+                ],
+            )
+        if len(self.nodes) >= self.limits.nodes:
+            raise self.failure(
+                codes.BLOCK_LIMIT, f"there are over {self.limits.nodes:,} layers", span
+            )
+        try:
+            shape = operator.infer([self.shape(source) for source in inputs])
+        except ShapeError as reason:
+            origin = self.origins.get(name, {}).get(reason.attribute or "")
+            at = origin.span if origin and origin.span else (layer.word_span if layer else span)
+            raise self.failure(
+                codes.SHAPE_MISMATCH,
+                f"{name}: {reason.reason}",
+                at,
+                help=[reason.help] if reason.help else [],
+            ) from None
+        for dim in shape:
+            if dim_at(dim, self.declared) < 1:
+                self._refuse_vanishing(name, shape, span)
+        self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
+
+    def _refuse_vanishing(self, name: str, shape: Shape, span: Span | None) -> None:
+        sizes = " × ".join(str(extent.declared) for extent in self.extents)
+        needs = [f"{d.axis} ≥ {d.minimum_extent}" for d in shape if not isinstance(d, int)]
+        raise self.failure(
+            codes.SIZE_VANISHES,
+            f"nothing is left of the image at {name}: {show(shape)} at {sizes}",
+            span,
+            help=[
+                f"declare a larger input ({', '.join(needs)}), or take a smaller kernel or stride"
+            ],
+        )
+
+    def unknown_word(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
+        """The error for a word that names nothing."""
+        blocks = self.library.block_words(self.network.blocks, self.chain)
+        known = blocks if blocks_only else [*OPERATORS, *blocks]
+        what = "block" if blocks_only else "operator or block"
+        return self.failure(
+            codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=did_you_mean(word, known)
+        )
+
+    @property
+    def trace_span(self) -> Span | None:
+        """Where the stage stands whose block is being made."""
+        return self._trace[-1][1] if self._trace else None
+
+    @property
+    def previous_stage(self) -> str:
+        """The name of the last stage that is complete."""
+        return self.stages[-1].name if self.stages else "the stem"
+
+    @property
+    def previous_stage_span(self) -> Span | None:
+        """Where the last complete stage stands."""
+        index = len(self.stages) - 1
+        return self.network.stages[index].block.span if index >= 0 else None
+
+    @contextmanager
+    def tracing(self, name: str, span: Span) -> Iterator[None]:
+        """Remember which block of which stage is being made, for errors in the block's own file."""
+        self._trace.append((name, span))
+        yield
+        self._trace.pop()
+
+    def failure(
+        self,
+        code: Code,
+        summary: str,
+        span: Span | None,
+        *,
+        secondary: Iterable[Label] = (),
+        help: Iterable[str] = (),
+    ) -> SpecError:
+        """An error to raise: everything found so far, and this, with the block instance it happened in."""
+        labels = [*secondary]
+        if self._trace:
+            name, stage = self._trace[-1]
+            if span != stage:
+                labels.append(Label(stage, f"while making {name}"))
+        return SpecError(
+            [*self.diagnostics, error(code, summary, span, secondary=labels, help=help)]
+        )
