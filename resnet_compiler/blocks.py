@@ -78,7 +78,7 @@ def _environment(
             raise maker.failure(
                 codes.UNKNOWN_PARAMETER,
                 f"the block `{block.name}` has no parameter `{name}`",
-                bound.span or span,
+                bound.key or bound.span or span,
                 help=did_you_mean(name, known)
                 or [f"it has: {', '.join(block.parameters) or 'none'}"],
             )

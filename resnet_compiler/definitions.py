@@ -23,6 +23,15 @@ class Located:
 
     value: Any
     span: Span
+    key: Span | None = None
+
+    @property
+    def entry(self) -> Span:
+        """The key and the value together, where they stand on one line: ``stride: 2``."""
+        key = self.key
+        if key is None or (key.file, key.line) != (self.span.file, self.span.end_line):
+            return self.span
+        return Span(key.file, key.line, key.column, self.span.end_line, self.span.end_column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +176,7 @@ _STAGE_KEYS = ("block", "depth", "stride", "shortcut", "first", "names")
 def _stage(item: Node) -> Stage:
     ((name, span, body),) = _entries(item)
     assert isinstance(body, Mapping)
-    known = {key: _located(body.get(key)) for key in _STAGE_KEYS if key != "first"}
+    known = {key: _entry(body, key) for key in _STAGE_KEYS if key != "first"}
     block, depth = known["block"], known["depth"]
     assert block is not None and depth is not None
     return Stage(
@@ -232,6 +241,12 @@ def _located(node: Node | None) -> Located | None:
     return None if node is None or _is_null(node) else Located(_value(node), node.span)
 
 
+def _entry(root: Mapping, key: str) -> Located | None:
+    """The value under a key, with the key's place."""
+    found, name = _located(root.get(key)), root.key(key)
+    return Located(found.value, found.span, name.span) if found and name else None
+
+
 def _value(node: Node) -> Any:
     if isinstance(node, Scalar):
         return node.value
@@ -243,8 +258,8 @@ def _value(node: Node) -> Any:
 
 def _mapping(node: Node | None, skip: tuple[str, ...] = ()) -> MappingType[str, Located]:
     entries = {
-        key: Located(_value(value), value.span)
-        for key, _, value in _entries(node)
+        key: Located(_value(value), value.span, span)
+        for key, span, value in _entries(node)
         if key not in skip
     }
     return MappingProxyType(entries)

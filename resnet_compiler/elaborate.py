@@ -26,7 +26,7 @@ def elaborate(maker: Maker, identity: Identity) -> Graph:
             defaults[name] = words.bind(given)
     base = words.extended(defaults)
     top = base.extended(blocks.evaluate_let(maker.network.let, base))
-    named: dict[str, str] = {}
+    named: dict[str, str] = {INPUT: INPUT}
     value = layers.make_layers(maker, maker.network.stem, Place("", top, named), INPUT)
     maker.section = "stages"
     value = _stages(maker, top, named, value)
@@ -126,6 +126,7 @@ def _per_block(
     maker: Maker, key: str, argument: Located, here: Environment, index: int, depth: int
 ) -> Bound:
     """A stage's argument for one of its blocks: a list gives one value per block."""
+    origin = argument.entry
     if isinstance(argument.value, tuple):
         if len(argument.value) != depth:
             raise maker.failure(
@@ -135,7 +136,8 @@ def _per_block(
                 help=["give one value for each block, or one value without a list for all"],
             )
         argument = argument.value[index]
-    return Bound(here.evaluate(argument), (argument.span,), argument.span)
+        origin = argument.span
+    return Bound(here.evaluate(argument), (origin,), argument.span, argument.key)
 
 
 def _refuse_unused(maker: Maker, output: str) -> None:

@@ -23,6 +23,7 @@ class Bound:
     value: Any
     origins: tuple[Span, ...] = ()
     span: Span | None = None
+    key: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Environment:
 
     def bind(self, located: Located) -> Bound:
         """A written value, evaluated here; its origins are the places its names were given."""
-        return Bound(self.evaluate(located), self.origins(located), located.span)
+        return Bound(self.evaluate(located), self.origins(located), located.span, located.key)
 
     def evaluate(self, located: Located) -> Any:
         """A written value, evaluated here: a number, a flag, None, a tuple or a BlockCall.
@@ -75,7 +76,7 @@ class Environment:
             spans = [span for name in names for span in self.bindings[name].origins]
             if spans:
                 return tuple(dict.fromkeys(spans))
-        return (located.span,)
+        return (located.entry,)
 
     def interpolate(self, text: str, span: Span) -> str:
         """A name with each `{expression}` replaced by its value."""

@@ -9,6 +9,7 @@ from resnet_compiler import blocks, codes, definitions, residual
 from resnet_compiler.definitions import Layer
 from resnet_compiler.diagnostics import did_you_mean
 from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import Maker, Place
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, coerce
@@ -26,6 +27,12 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     if layer.repeat is not None:
         return _repeat(maker, layer.repeat, place, value)
     local = environment.interpolate(layer.name, layer.span)
+    if local == INPUT:
+        raise maker.failure(
+            codes.INVALID_NAME,
+            "`input` is what comes into the block; no layer can have that name",
+            layer.span,
+        )
     if layer.when is not None and not environment.evaluate(layer.when):
         place.layers[local] = value
         return value
@@ -147,7 +154,7 @@ def _operator(
             raise maker.failure(
                 codes.UNKNOWN_ATTRIBUTE,
                 f"`{kind.word}` has no attribute `{name}`",
-                span,
+                bound.key or span,
                 help=help,
             )
         if bound.value is None and fields[name].default is None:

@@ -11,6 +11,7 @@ from resnet_compiler import codes, definitions
 from resnet_compiler.codes import Code
 from resnet_compiler.definitions import Layer
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, did_you_mean, error
+from resnet_compiler.emit.names import reserved_part
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.extents import extents_of
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
@@ -97,6 +98,14 @@ class Maker:
                     "a name is words of letters, digits and `_`, with dots between; the first is no number"
                 ],
             )
+        reserved = reserved_part(name)
+        if reserved is not None:
+            raise self.failure(
+                codes.INVALID_NAME,
+                f"a layer cannot be called `{reserved}`: Python or torch.nn.Module has it already",
+                span,
+                help=[f"write another name, such as `{reserved}_layer`"],
+            )
         if len(self.nodes) >= self.limits.nodes:
             raise self.failure(
                 codes.BLOCK_LIMIT, f"there are over {self.limits.nodes:,} layers", span
@@ -132,7 +141,7 @@ class Maker:
     def unknown_word(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
         """The error for a word that names nothing."""
         blocks = self.library.block_words(self.network.blocks, self.chain)
-        known = blocks if blocks_only else [*OPERATORS, *blocks]
+        known = blocks if blocks_only else ["norm", "act", *OPERATORS, *blocks]
         what = "block" if blocks_only else "operator or block"
         return self.failure(
             codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=did_you_mean(word, known)

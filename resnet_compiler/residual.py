@@ -218,7 +218,7 @@ def _mismatch(
     return error(
         codes.RESIDUAL_MISMATCH,
         f"the residual add of {scope} joins different shapes",
-        choice.span if choice else stage_span or block.span,
+        choice.entry if choice else stage_span or block.span,
         reason,
         secondary=labels,
         notes=[
@@ -313,19 +313,32 @@ def _some_sizes(
     sides = _sides(left[position], right[position], is_residual)
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
     axes = "{multiple_of: 32}"
+    pools = [p for p in _rounding_down(maker, scope) if p.span is not None]
+    where = f" in {pools[0].span.file}:{pools[0].span.line}" if pools and pools[0].span else ""
+    way = f"pool with `ceil_mode: true`{where}" if pools else "make both branches round alike"
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
-        f"{scope} joins equal shapes at {sizes}, but not at every size",
+        f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
         maker.trace_span or node.span,
         notes=[
             f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
         ],
         help=[
-            "make both branches round alike (`ceil_mode: true` where one of them pools),\n"
-            f"or declare the sizes it is for: `input: {{height: {axes}, width: {axes}}}`"
+            f"{way}, or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
         ],
         severity="error" if claimed else "warning",
     )
+
+
+def _rounding_down(maker: Maker, scope: str) -> list[Node]:
+    """The poolings in a block that drop what is left over at the edge."""
+    return [
+        node
+        for name, node in maker.nodes.items()
+        if name.startswith(f"{scope}.")
+        and getattr(node.operator, "ceil_mode", True) is False
+        and node.shape != maker.shape(node.inputs[0])
+    ]
 
 
 def _sides(left: Dim, right: Dim, is_residual: bool) -> str:

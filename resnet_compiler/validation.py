@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from resnet_compiler import codes
@@ -81,8 +82,13 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         )
     if kind == "missing":
         missing = str(location[-1])
-        owner = locate_key(root, path[:-1] if path and path[-1] == missing else path)
-        return error(codes.MISSING_KEY, f"`{missing}` is missing", owner)
+        above = path[:-1] if path and path[-1] == missing else path
+        near = get_close_matches(missing, _keys(root, above), n=1)
+        if near:
+            meant = locate_key(root, (*above, near[0]))
+            summary = f"`{missing}` is missing, and `{near[0]}` is not known"
+            return error(codes.MISSING_KEY, summary, meant, help=[f"did you mean `{missing}`?"])
+        return error(codes.MISSING_KEY, f"`{missing}` is missing", locate_key(root, above))
     if kind == "string_pattern_mismatch":
         name = locate_key(root, path) if "[key]" in location else value
         reason = (
@@ -114,6 +120,17 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         span = locate(root, (context["key"],)) if kind == "not_a_list" else locate_key(root, path)
         return error(codes.WRONG_FORM, detail["msg"], span)
     return error(codes.WRONG_VALUE, f"{where}: {detail['msg'].lower()}", value)
+
+
+def _keys(root: Node, path: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys of the mapping at a path."""
+    node: Node | None = root
+    for step in path:
+        if isinstance(node, Mapping) and isinstance(step, str):
+            node = node.get(step)
+        elif isinstance(node, Sequence) and isinstance(step, int):
+            node = node.items[step]
+    return node.keys() if isinstance(node, Mapping) else ()
 
 
 def _siblings(location: tuple[int | str, ...], top_level: tuple[str, ...]) -> tuple[str, ...]:

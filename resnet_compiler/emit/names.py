@@ -21,14 +21,12 @@ RESERVED_ATTRIBUTES = frozenset(
 _WORDS = re.compile(r"[A-Za-z0-9]+")
 
 
-def usable_as_attribute(name: str) -> bool:
-    """Whether a layer can be an attribute of that name (its first part, if it is dotted)."""
-    head = name.split(".")[0]
-    return (
-        not keyword.iskeyword(head)
-        and head not in RESERVED_ATTRIBUTES
-        and not head.startswith("__")
-    )
+def reserved_part(name: str) -> str | None:
+    """The part of a layer's dotted name that no attribute of a module can be called, if there is one."""
+    for part in name.split("."):
+        if keyword.iskeyword(part) or part in RESERVED_ATTRIBUTES or part.startswith("__"):
+            return part
+    return None
 
 
 def class_name(title: str) -> str:

@@ -7,7 +7,7 @@ of the constructor; columns that always agree become one parameter, named after 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -143,7 +143,10 @@ class Generaliser:
         first = with_slot[0] if with_slot else group[0]
         context = self._context([body.scope for body in group], None)
         rows = [list(_columns(body)) for body in group]
-        parameters, replacement, calls = _unify(rows, context)
+        reserved = {name for name, _ in first.attributes} | (
+            {first.slot.name} if first.slot else set()
+        )
+        parameters, replacement, calls = _unify(rows, context, reserved)
         supply = iter(replacement).__next__
         attributes = tuple((name, replace_leaves(tree, supply)) for name, tree in first.attributes)
         steps = []
@@ -299,7 +302,7 @@ def _columns(body: Body) -> Iterator[tuple[str, Any]]:
 
 
 def _unify(
-    rows: Sequence[Sequence[tuple[str, Any]]], context: _Context
+    rows: Sequence[Sequence[tuple[str, Any]]], context: _Context, reserved: Iterable[str] = ()
 ) -> tuple[list[Parameter], list[Tree], list[list[Any]]]:
     """Parameters, the leaves that replace the first instance's, and each instance's argument values."""
     names: dict[tuple[Any, ...], str] = {}
@@ -311,7 +314,7 @@ def _unify(
             continue
         key = tuple((type(value), value) for value in values)
         if key not in names:
-            names[key] = _parameter_name(cells[0][0], values, context, names.values())
+            names[key] = _parameter_name(cells[0][0], values, context, [*names.values(), *reserved])
         replacement.append(Reference(names[key]))
     columns = [(name, [value for _, value in key]) for key, name in names.items()]
     parameters = [(_parameter(name, values, context), values) for name, values in columns]
