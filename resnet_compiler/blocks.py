@@ -24,7 +24,7 @@ def make_block(
     shortcut: Located | None = None,
 ) -> str:
     """Make an instance of a block under a name; returns its output."""
-    block = maker.library.find_block(word, maker.network.blocks, maker.chain)
+    block = maker.block(word)
     if block is None:
         raise maker.unknown_word(word, span)
     if place.depth >= maker.limits.nesting:

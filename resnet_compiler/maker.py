@@ -58,6 +58,7 @@ class Maker:
         self.section: Section = "stem"
         self.input_shape, self.extents = extents_of(network.root)
         self.declared = {extent.axis: extent.declared for extent in self.extents}
+        self._blocks: dict[str, definitions.Block | None] = {}
         self._trace: list[tuple[str, Span]] = []
         self.operators: dict[Any, Operator] = {}
 
@@ -65,11 +66,15 @@ class Maker:
         """The shape of a node's output, or of the input."""
         return self.input_shape if name == INPUT else self.nodes[name].shape
 
+    def block(self, word: str) -> definitions.Block | None:
+        """The block of that name, looked for once."""
+        if word not in self._blocks:
+            self._blocks[word] = self.library.find_block(word, self.network.blocks, self.chain)
+        return self._blocks[word]
+
     def knows_word(self, word: str) -> bool:
         """Whether a word names an operator or a block."""
-        return word in OPERATORS or (
-            self.library.find_block(word, self.network.blocks, self.chain) is not None
-        )
+        return word in OPERATORS or self.block(word) is not None
 
     def add_node(
         self,

@@ -90,7 +90,7 @@ def _choose(
         else {}
     )
     word = said.word if isinstance(said, Call) else str(said)
-    if maker.library.find_block(word, maker.network.blocks, maker.chain) is None:
+    if maker.block(word) is None:
         raise maker.failure(
             codes.UNKNOWN_WORD,
             f"there is no shortcut `{word}`",
@@ -123,7 +123,7 @@ def _replacement(
     span: Span,
 ) -> str:
     """A block in the place of the shortcut; it is told the channels to reach (`out`) and the `stride`."""
-    wanted = maker.library.find_block(call.word, maker.network.blocks, maker.chain)
+    wanted = maker.block(call.word)
     assert wanted is not None
     given = dict(call.arguments)
     to, start = maker.shape(path), maker.shape(value)
