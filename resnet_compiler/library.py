@@ -15,7 +15,8 @@ from resnet_compiler import codes
 from resnet_compiler.definitions import Block, block_of
 from resnet_compiler.diagnostics import Span, SpecError, did_you_mean, error
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
-from resnet_compiler.source import Mapping, Node, Scalar, read_file, read_text
+from resnet_compiler.reader import read_file, read_text
+from resnet_compiler.source import Mapping, Node, Scalar
 from resnet_compiler.validation import validate
 
 FAMILIES = ("imagenet", "cifar", "timm")

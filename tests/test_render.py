@@ -1,7 +1,6 @@
 """The renderers: golden texts for people, exact values for programs, no escape codes."""
 
 # the golden texts are as long as they are, and write the multiplication sign
-# ruff: noqa: E501, RUF001
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resnet_compiler import source
+from resnet_compiler import reader, source
 from resnet_compiler.diagnostics import Diagnostic, Span, SpecError
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence
@@ -27,7 +27,7 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def read(text: str, limits: Limits = DEFAULT_LIMITS) -> Node:
-    return source.read_text(text, "spec.yaml", limits)
+    return reader.read_text(text, "spec.yaml", limits)
 
 
 def value(text: str) -> object:
@@ -359,15 +359,15 @@ def test_sizes(parser: None) -> None:
 def test_files(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "spec.yaml"
     path.write_bytes("\ufeffa: é\r\n".encode())
-    node, text = source.read_file(path)
+    node, text = reader.read_file(path)
     assert (source.plain(node), text, node.span.file) == ({"a": "é"}, "a: é\r\n", str(path))
-    assert source.read_file(path, "shown.yaml")[0].span == Span("shown.yaml", 1, 1, 1, 5)
+    assert reader.read_file(path, "shown.yaml")[0].span == Span("shown.yaml", 1, 1, 1, 5)
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", ".", "nul\0.yaml", "missing/" + "x" * 300])
 def test_files_that_cannot_be_read(tmp_path: pathlib.Path, name: str) -> None:
     with pytest.raises(SpecError) as caught:
-        source.read_file(tmp_path / name, "shown.yaml")
+        reader.read_file(tmp_path / name, "shown.yaml")
     (found,) = caught.value.diagnostics
     assert found.code.id == "RC0101" and found.summary.startswith("cannot read `shown.yaml`: ")
 
@@ -391,7 +391,7 @@ def test_files_that_are_no_text(
     path = tmp_path / "spec.yaml"
     path.write_bytes(data)
     with pytest.raises(SpecError) as caught:
-        source.read_file(path)
+        reader.read_file(path)
     (found,) = caught.value.diagnostics
     assert found.code.id == code and found.span is not None
     assert (found.span.line, found.span.column) == at
@@ -402,7 +402,7 @@ def test_files_that_are_no_text(
 
 def verdict(text: str, loader: type) -> object:
     try:
-        node = source._Reader(text.removeprefix("\ufeff"), "f", DEFAULT_LIMITS).read(loader)
+        node = reader._Reader(text.removeprefix("\ufeff"), "f", DEFAULT_LIMITS).read(loader)
     except SpecError as exc:
         return [(d.code, d.summary) for d in exc.diagnostics if d.code.id != "RC0103"]
     for below in nodes(node):
@@ -460,7 +460,7 @@ def ours(tree: object) -> bool:
         return all(map(ours, tree)) and all(map(ours, tree.values()))
     if isinstance(tree, list):
         return all(map(ours, tree))
-    return not isinstance(tree, str) or not source._NUMBER.fullmatch(tree)
+    return not isinstance(tree, str) or not reader._NUMBER.fullmatch(tree)
 
 
 @settings(max_examples=150)
