@@ -149,11 +149,16 @@ class Graph:
 
     @property
     def minimum_extents(self) -> dict[str, int]:
-        """The smallest input for which no size in the graph falls below 1."""
+        """The smallest input for which no size in the graph falls below what its layers need."""
         least = {extent.axis: 1 for extent in self.extents}
-        for dim in dict.fromkeys(dim for node in self for dim in node.shape):
+        needs = dict.fromkeys((dim, 1) for node in self for dim in node.shape)
+        for node in self:
+            size = node.operator.least_size()
+            if size > 1:
+                needs |= dict.fromkeys((d, size) for s in self.input_shapes(node) for d in s)
+        for dim, size in needs:
             if not isinstance(dim, int):
-                least[dim.axis] = max(least[dim.axis], dim.minimum_extent)
+                least[dim.axis] = max(least[dim.axis], dim.least_extent(size))
         return least
 
     @property
@@ -193,7 +198,7 @@ def verify_graph(graph: Graph) -> None:
         arity = node.operator.arity
         if len(node.inputs) != arity if arity is not None else len(node.inputs) < 2:
             raise GraphError(
-                f"{node.name}: {node.operator.word} takes {arity or 'two or more'} inputs"
+                f"{node.name}: {node.operator.word} takes {'two or more' if arity is None else arity} inputs"
             )
         shapes = graph.input_shapes(node)
         if node.operator.infer(shapes) != node.shape:

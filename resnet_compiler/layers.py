@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, replace
 
 from resnet_compiler import blocks, codes, definitions, residual
-from resnet_compiler.definitions import Layer
+from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import did_you_mean
 from resnet_compiler.environment import BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT
@@ -53,12 +53,14 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         word, arguments = call.word, dict(call.arguments)
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
-        key: environment.bind(argument)
+        key: _bind(word, key, argument, environment)
         for key, argument in layer.arguments.items()
         if key != "shortcut" or word in OPERATORS
     }
     name = place.name(local)
     if word in OPERATORS:
+        if OPERATORS[word].arity == 0 and layer.sources is None:
+            inputs = []
         output = _make_operator(maker, word, arguments, name, inputs, layer)
     else:
         if len(inputs) != 1:
@@ -70,6 +72,14 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         )
     place.layers[local] = output
     return output
+
+
+def _bind(word: str, key: str, argument: Located, environment: Environment) -> Bound:
+    """An argument's value. Where an operator's attribute is one of several words, such a word stands for itself."""
+    field = OPERATORS[word].attributes().get(key) if word in OPERATORS else None
+    if field is not None and argument.value in field.metadata["words"]:
+        return Bound(argument.value, (argument.entry,), argument.span, argument.key)
+    return environment.bind(argument)
 
 
 def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) -> str:

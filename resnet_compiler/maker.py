@@ -129,6 +129,10 @@ class Maker:
         for dim in shape:
             if dim_at(dim, self.declared) < 1:
                 self._refuse_vanishing(name, shape, span)
+        least = operator.least_size()
+        for dim in (dim for source in inputs for dim in self.shape(source) if least > 1):
+            if dim_at(dim, self.declared) < least and not isinstance(dim, int):
+                self._refuse_vanishing(name, self.shape(inputs[0]), span)
         self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
 
     def _refuse_vanishing(self, name: str, shape: Shape, span: Span | None) -> None:

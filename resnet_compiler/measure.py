@@ -196,8 +196,8 @@ def receptive_fields(graph: Graph) -> dict[str, tuple[int, int] | None]:
     fields: dict[str, tuple[int, int] | None] = {INPUT: (1, 1)}
     for node in graph:
         sources = [fields[name] for name in node.inputs]
-        known = [field for field in sources if field is not None]
-        if len(known) < len(sources) or any(isinstance(dim, int) for dim in node.shape[1:]):
+        known = [field for field in sources if field is not None] or [(1, 1)]
+        if None in sources or any(isinstance(dim, int) for dim in node.shape[1:]):
             fields[node.name] = None
             continue
         height, width = max(f[0] for f in known), max(f[1] for f in known)

@@ -40,7 +40,11 @@ class Size:
     @property
     def minimum_extent(self) -> int:
         """The smallest input extent for which this size is at least 1."""
-        return self.stride - self.offset
+        return self.least_extent(1)
+
+    def least_extent(self, size: int) -> int:
+        """The smallest input extent for which this size is at least ``size``."""
+        return size * self.stride - self.offset
 
     def __str__(self) -> str:
         shifted = self.axis

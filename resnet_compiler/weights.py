@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.graph import Graph
 from resnet_compiler.measure import tensors_of
-from resnet_compiler.operators.base import Tensor
+from resnet_compiler.operators.base import Operator, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +22,16 @@ Value = Callable[[str, Tensor], "Array"]
 
 def tensors(graph: Graph) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of a graph under its full name, as in the `state_dict`: ``layer1.0.conv1.weight``."""
+    for name, tensor, _ in owned_tensors(graph):
+        yield name, tensor
+
+
+def owned_tensors(graph: Graph) -> Iterator[tuple[str, Tensor, Operator]]:
+    """Every tensor with its full name and the operator it belongs to."""
     for node in graph:
         for tensor in tensors_of(graph, node):
-            yield f"{node.name}.{tensor.name}" if tensor.name else node.name, tensor
+            name = f"{node.name}.{tensor.name}" if tensor.name else node.name
+            yield name, tensor, node.operator
 
 
 def initial(name: str, tensor: Tensor, seed: int) -> Array:
@@ -36,10 +43,8 @@ def initial(name: str, tensor: Tensor, seed: int) -> Array:
     import numpy as np
 
     match tensor.initialisation:
-        case "ones":
-            return np.ones(tensor.shape, np.float32)
-        case "zeros":
-            return np.zeros(tensor.shape, np.float32)
+        case "constant":
+            return np.full(tensor.shape, tensor.fill, np.float32)
         case "counter":
             return np.zeros(tensor.shape, np.int64)
     random = generator(name, seed)
@@ -57,12 +62,11 @@ def tried(name: str, tensor: Tensor, seed: int) -> Array:
     import numpy as np
 
     random = generator(f"{name} tried", seed)
-    match tensor.initialisation:
-        case "ones":
-            return (random.random(tensor.shape, np.float32) + np.float32(0.5)).astype(np.float32)
-        case "zeros":
-            return random.standard_normal(tensor.shape, np.float32) * np.float32(0.1)
-    return initial(name, tensor, seed)
+    if tensor.initialisation != "constant":
+        return initial(name, tensor, seed)
+    if tensor.name in ("bias", "running_mean"):
+        return random.standard_normal(tensor.shape, np.float32) * np.float32(0.1)
+    return random.random(tensor.shape, np.float32) + np.float32(0.5)
 
 
 def generator(name: str, seed: int) -> np.random.Generator:

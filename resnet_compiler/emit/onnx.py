@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures
 from resnet_compiler.shapes import Size
-from resnet_compiler.weights import Value, tensors
+from resnet_compiler.weights import Value, owned_tensors
 
 if TYPE_CHECKING:
     import onnx
@@ -49,6 +49,21 @@ class LayerBuilder:
         """The initializer of one of the layer's tensors."""
         return f"{self.layer}.{name}" if name else self.layer
 
+    def reduce_mean(self, inputs: Sequence[str], suffix: str, axes: Sequence[int]) -> str:
+        """The mean over axes, which are kept with size 1."""
+        return self._reduce("ReduceMean", inputs, suffix, axes)
+
+    def reduce_max(self, inputs: Sequence[str], suffix: str, axes: Sequence[int]) -> str:
+        """The greatest over axes, which are kept with size 1."""
+        return self._reduce("ReduceMax", inputs, suffix, axes)
+
+    def _reduce(self, op_type: str, inputs: Sequence[str], suffix: str, axes: Sequence[int]) -> str:
+        """The axes are an attribute until opset 17, an input from 18 on."""
+        if self.opset < 18:
+            return self.node(op_type, inputs, suffix, axes=list(axes), keepdims=1)
+        name = f"{suffix}.axes" if suffix else "axes"
+        return self.node(op_type, [*inputs, self.integers(name, axes)], suffix, keepdims=1)
+
     def integers(self, name: str, values: Sequence[int]) -> str:
         """A constant int64 vector under the layer's name."""
         from onnx import TensorProto, helper
@@ -63,6 +78,14 @@ class LayerBuilder:
 
         full = f"{self.layer}.{name}"
         self.constants.append(helper.make_tensor(full, _float_type(), [], [value]))
+        return full
+
+    def numbers(self, name: str, values: Sequence[float], shape: Sequence[int]) -> str:
+        """A constant float tensor under the layer's name."""
+        from onnx import helper
+
+        full = f"{self.layer}.{name}"
+        self.constants.append(helper.make_tensor(full, _float_type(), list(shape), list(values)))
         return full
 
 
@@ -102,7 +125,9 @@ def emit_onnx(
     _name_output(builder, value_of[graph.output])
     used = {name for node in builder.nodes for name in node.input}
     initializers = [
-        _initializer(name, weights(name, tensor)) for name, tensor in tensors(graph) if name in used
+        _initializer(name, operator.inference_value(tensor.name, weights(name, tensor)))
+        for name, tensor, operator in owned_tensors(graph)
+        if name in used
     ]
     onnx_graph = helper.make_graph(
         builder.nodes,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from resnet_compiler.operators import activation, joining, layout, linear, normalization, pooling
+from resnet_compiler.operators import (
+    activation,
+    arithmetic,
+    joining,
+    layout,
+    linear,
+    normalization,
+    pooling,
+)
 from resnet_compiler.operators.base import Operator
 
 OPERATORS = MappingProxyType(
@@ -12,32 +20,39 @@ OPERATORS = MappingProxyType(
         operator.word: operator
         for operator in (
             linear.Conv,
+            linear.Conv1d,
             linear.Linear,
             normalization.BatchNorm,
             normalization.GroupNorm,
+            normalization.LayerNorm,
             activation.Relu,
-            activation.Relu6,
             activation.LeakyRelu,
-            activation.Elu,
             activation.Silu,
             activation.HardSwish,
             activation.Gelu,
             activation.Sigmoid,
             activation.HardSigmoid,
-            activation.Tanh,
-            activation.Softplus,
+            arithmetic.Softmax,
             activation.Dropout,
+            activation.DropPath,
             pooling.MaxPool,
             pooling.AvgPool,
+            pooling.BlurPool,
             pooling.GlobalAvgPool,
-            pooling.GlobalMaxPool,
+            arithmetic.Reduce,
             joining.Add,
             joining.Mul,
+            joining.Shift,
+            joining.Maximum,
             joining.Concat,
             joining.Part,
+            arithmetic.Parameter,
+            arithmetic.Power,
+            arithmetic.Scale,
             layout.Flatten,
+            layout.Reshape,
             layout.Subsample,
-            layout.PadChannels,
+            layout.Pad,
         )
     }
 )

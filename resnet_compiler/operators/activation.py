@@ -45,21 +45,6 @@ class Relu(Activation):
 
 
 @dataclass(frozen=True)
-class Relu6(Activation):
-    """min(max(x, 0), 6)."""
-
-    word: ClassVar[str] = "relu6"
-    torch_class: ClassVar[str] = "ReLU6"
-
-    def onnx_form(
-        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
-    ) -> str:
-        return builder.node(
-            "Clip", [*inputs, builder.number("low", 0.0), builder.number("high", 6.0)]
-        )
-
-
-@dataclass(frozen=True)
 class LeakyRelu(Activation):
     """x where x is positive, slope × x elsewhere."""
 
@@ -75,15 +60,6 @@ class LeakyRelu(Activation):
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
         return builder.node("LeakyRelu", inputs, alpha=self.slope)
-
-
-@dataclass(frozen=True)
-class Elu(Activation):
-    """x where x is positive, exp(x) - 1 elsewhere (Clevert et al. 2015)."""
-
-    word: ClassVar[str] = "elu"
-    torch_class: ClassVar[str] = "ELU"
-    onnx_type: ClassVar[str] = "Elu"
 
 
 @dataclass(frozen=True)
@@ -157,26 +133,6 @@ class Gelu(Activation):
 
 
 @dataclass(frozen=True)
-class Tanh(Activation):
-    """The hyperbolic tangent."""
-
-    word: ClassVar[str] = "tanh"
-    torch_class: ClassVar[str] = "Tanh"
-    onnx_type: ClassVar[str] = "Tanh"
-    takes_inplace: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
-class Softplus(Activation):
-    """log(1 + exp(x))."""
-
-    word: ClassVar[str] = "softplus"
-    torch_class: ClassVar[str] = "Softplus"
-    onnx_type: ClassVar[str] = "Softplus"
-    takes_inplace: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
 class Dropout(Operator):
     """Zeroes random elements in training (Srivastava et al. 2014); nothing at inference."""
 
@@ -188,6 +144,24 @@ class Dropout(Operator):
         return TorchModule(
             "nn.Dropout", (Argument("p", self.rate, 0.5, positional=True),), stateless=True
         )
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        return inputs[0]
+
+
+@dataclass(frozen=True)
+class DropPath(Operator):
+    """Stochastic depth (Huang et al. 2016): drops a whole residual path at random in training; nothing at inference."""
+
+    word: ClassVar[str] = "drop_path"
+
+    rate: float = attribute("number", "share of samples whose path is dropped")
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        arguments = (Argument("rate", self.rate, positional=True),)
+        return TorchModule("DropPath", arguments, stateless=True, support="drop_path")
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from resnet_compiler.shapes import Dim, Shape
 
-Initialisation = Literal["he", "uniform", "ones", "zeros", "counter"]
+Initialisation = Literal["he", "uniform", "constant", "counter"]
 
 
 class ShapeError(Exception):
@@ -29,17 +29,23 @@ class ShapeError(Exception):
 
 # --- attributes ---------------------------------------------------------------------------------------------------
 
-Kind = Literal["count", "size", "pair", "number", "flag", "index"]
-"""count: an integer from 1; size: an integer from 0; pair: one integer or [height, width]; number: a finite float;
-flag: true or false; index: an integer from 0."""
+Kind = Literal["count", "index", "pair", "number", "flag", "word", "dims"]
+"""count: an integer from 1; index: an integer from 0; pair: one integer or [height, width]; number: a finite float;
+flag: true or false; word: one of several; dims: a list of integers from 1, of which one may be -1 (what is left)."""
 
 Pair = tuple[int, int]
 
 
-def attribute(kind: Kind, doc: str, default: Any = MISSING, minimum: int | None = None) -> Any:
+def attribute(
+    kind: Kind,
+    doc: str,
+    default: Any = MISSING,
+    minimum: int | None = None,
+    words: tuple[str, ...] = (),
+) -> Any:
     """Declare an operator's attribute: what values it takes, and the sentence that documents it."""
     return dataclasses.field(
-        default=default, metadata={"kind": kind, "doc": doc, "minimum": minimum}
+        default=default, metadata={"kind": kind, "doc": doc, "minimum": minimum, "words": words}
     )
 
 
@@ -78,7 +84,7 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
     match kind:
         case "count":
             return _integer(value, 1 if minimum is None else minimum)
-        case "size" | "index":
+        case "index":
             return _integer(value, 0 if minimum is None else minimum)
         case "pair":
             values = value if isinstance(value, list | tuple) else (value, value)
@@ -90,6 +96,16 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"a number is needed here, not {describe(value)}")
             return float(value)
+        case "word":
+            words = field.metadata["words"]
+            if value not in words:
+                raise ValueError(f"one of {', '.join(words)} is needed, not {describe(value)}")
+            return value
+        case "dims":
+            dims = value if isinstance(value, list | tuple) else (value,)
+            if not dims or sum(dim == -1 for dim in dims) > 1:
+                raise ValueError("a list of integers is needed, of which one at most is -1")
+            return tuple(-1 if dim == -1 else _integer(dim, 1) for dim in dims)
         case "flag":
             if not isinstance(value, bool):
                 raise ValueError(f"`true` or `false` is needed here, not {describe(value)}")
@@ -103,12 +119,14 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
 class Tensor:
     """A tensor that a layer owns: ``name`` follows the layer's name, as in ``conv1.weight``.
 
-    ``trainable`` is False for buffers (running statistics). A "counter" is an integer scalar that only training reads.
+    ``trainable`` is False for buffers (running statistics). ``fill`` is what a "constant" begins with. A "counter" is an
+    integer scalar that only training reads.
     """
 
     name: str
     shape: tuple[int, ...]
     initialisation: Initialisation
+    fill: float = 0.0
     trainable: bool = True
 
 
@@ -145,6 +163,10 @@ class TorchModule:
     input_format: str = "{}"
 
 
+Binding = Literal["atom", "product", "sum"]
+"""How tightly an expression holds together."""
+
+
 @dataclass(frozen=True, slots=True)
 class TorchExpression:
     """A layer as an expression: ``{0}``, ``{1}`` stand for the inputs, ``{inputs}`` for all, ``{name}`` for arguments.
@@ -155,13 +177,22 @@ class TorchExpression:
 
     template: str
     arguments: tuple[Argument, ...] = ()
-    binds: Literal["atom", "product", "sum"] = "atom"
-    operands: Literal["atom", "product", "sum", "any"] = "any"
+    binds: Binding = "atom"
+    operands: Binding | Literal["any"] = "any"
     makes_tensor: bool = False
     support: str | None = None
 
 
-TorchForm = TorchModule | TorchExpression
+@dataclass(frozen=True, slots=True)
+class TorchParameter:
+    """A learned tensor of its own: how it is filled (``torch.full``), and ``view``, the text behind its name where used."""
+
+    shape: tuple[int, ...]
+    fill: float
+    view: str = ""
+
+
+TorchForm = TorchModule | TorchExpression | TorchParameter
 
 
 # --- the ONNX form ------------------------------------------------------------------------------------------------
@@ -177,6 +208,14 @@ class OnnxBuilder(Protocol):
         """Add a node; returns its output's name. Without a suffix it is the layer's own node, and its output."""
         ...
 
+    def reduce_mean(self, inputs: Sequence[str], suffix: str, axes: Sequence[int]) -> str:
+        """The mean over axes, which are kept with size 1; written as the opset wants it."""
+        ...
+
+    def reduce_max(self, inputs: Sequence[str], suffix: str, axes: Sequence[int]) -> str:
+        """The greatest over axes, likewise."""
+        ...
+
     def parameter(self, name: str) -> str:
         """The initializer of one of the layer's tensors."""
         ...
@@ -187,6 +226,10 @@ class OnnxBuilder(Protocol):
 
     def number(self, name: str, value: float) -> str:
         """A constant float scalar."""
+        ...
+
+    def numbers(self, name: str, values: Sequence[float], shape: Sequence[int]) -> str:
+        """A constant float tensor, its values in row-major order."""
         ...
 
 
@@ -228,6 +271,19 @@ class Operator:
     def window(self) -> tuple[Pair, Pair] | None:
         """(extent, stride) of the window it slides over height and width, or None where it works pointwise."""
         return None
+
+    def least_size(self) -> int:
+        """The least height and width of its input, beyond what leaves its output at least one pixel."""
+        return 1
+
+    @property
+    def starts_at_zero(self) -> bool:
+        """Whether its weight begins at zero, so that a residual block begins as the identity (Goyal et al. 2017)."""
+        return False
+
+    def inference_value(self, name: str, value: Any) -> Any:
+        """What stands for one of its tensors (a numpy array) where nothing is trained."""
+        return value
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
         raise NotImplementedError(self.word)

@@ -1,4 +1,4 @@
-"""Operators that join branches, or cut one: add, mul, concat, split."""
+"""Operators that join branches, or cut one: add, mul, shift, maximum, concat, part."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from resnet_compiler.operators.base import (
     Argument,
+    Binding,
     OnnxBuilder,
     Operator,
     ShapeError,
@@ -58,32 +59,71 @@ class Add(Operator):
 
 
 @dataclass(frozen=True)
-class Mul(Operator):
-    """Elementwise product of a value and its gate: `from: [value, gate]`. A gate dimension of 1 is broadcast."""
+class Broadcast(Operator):
+    """What joins a value with a smaller one: `from: [value, other]`, where a dimension of 1 of the other is repeated."""
 
-    word: ClassVar[str] = "mul"
     arity: ClassVar[int | None] = 2
-    gate_input: ClassVar[int | None] = 1
+    symbol: ClassVar[str]
+    onnx_type: ClassVar[str]
+    binds: ClassVar[Binding]
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         _same_rank(self.word, inputs)
         return inputs[0]
 
     def must_agree(self, inputs: Sequence[Shape]) -> list[tuple[int, Dim, Dim]]:
-        value, gate = inputs
+        value, other = inputs
         return [
-            (position, dim, gate[position])
+            (position, dim, other[position])
             for position, dim in enumerate(value)
-            if gate[position] != 1
+            if other[position] != 1
         ]
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
-        return TorchExpression("{0} * {1}", binds="product", operands="product", makes_tensor=True)
+        template = f"{{0}} {self.symbol} {{1}}"
+        return TorchExpression(template, binds=self.binds, operands=self.binds, makes_tensor=True)
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        return builder.node("Mul", inputs)
+        return builder.node(self.onnx_type, inputs)
+
+
+@dataclass(frozen=True)
+class Mul(Broadcast):
+    """Elementwise product of a value and its gate: `from: [value, gate]`. A gate's dimension of 1 is repeated."""
+
+    word: ClassVar[str] = "mul"
+    gate_input: ClassVar[int | None] = 1
+    symbol: ClassVar[str] = "*"
+    onnx_type: ClassVar[str] = "Mul"
+    binds: ClassVar[Binding] = "product"
+
+
+@dataclass(frozen=True)
+class Shift(Broadcast):
+    """Elementwise sum of a value and an offset: `from: [value, offset]`. An offset's dimension of 1 is repeated.
+
+    It is for learned offsets and context; where two branches meet, `add` is the operator, and it repeats nothing.
+    """
+
+    word: ClassVar[str] = "shift"
+    gate_input: ClassVar[int | None] = 1
+    symbol: ClassVar[str] = "+"
+    onnx_type: ClassVar[str] = "Add"
+    binds: ClassVar[Binding] = "sum"
+
+
+@dataclass(frozen=True)
+class Maximum(Broadcast):
+    """The greater of a value and a threshold: `from: [value, threshold]`. A threshold's dimension of 1 is repeated."""
+
+    word: ClassVar[str] = "maximum"
+    gate_input: ClassVar[int | None] = 1
+    onnx_type: ClassVar[str] = "Max"
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        return TorchExpression("torch.maximum({0}, {1})", makes_tensor=True)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Operators that move elements without computing: flatten, subsample, zero-padded channels."""
+"""Operators that move elements without computing: flatten, reshape, subsample, pad."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from resnet_compiler.operators.base import (
     Pair,
     ShapeError,
     TorchExpression,
+    TorchForm,
+    TorchModule,
     attribute,
     need_feature_map,
     show,
@@ -84,31 +86,84 @@ class Subsample(Operator):
 
 
 @dataclass(frozen=True)
-class PadChannels(Operator):
-    """Channels of zeros behind the given ones, up to `out` of them (shortcut A of He et al. 2015)."""
+class Pad(Operator):
+    """Zeros around the image (`border`), or as further channels behind the given ones (`channels`)."""
 
-    word: ClassVar[str] = "pad_channels"
+    word: ClassVar[str] = "pad"
 
-    out: int = attribute("count", "channels after padding")
+    border: Pair = attribute("pair", "rows and columns of zeros on each side", (0, 0), 0)
+    channels: int | None = attribute("count", "channels there are after padding", None)
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
-        channels, height, width = need_feature_map(self.word, inputs[0])
-        if self.out < channels:
+        channels, *sizes = need_feature_map(self.word, inputs[0])
+        if self.channels is not None and self.channels < channels:
             raise ShapeError(
-                f"padding adds channels, but {self.out} are fewer than the {channels} there are",
-                "out",
+                f"padding adds channels, but {self.channels} are fewer than the {channels} there are",
+                "channels",
             )
-        return (self.out, height, width)
+        height, width = (
+            window_size(size, 1, 1, border) for size, border in zip(sizes, self.border, strict=True)
+        )
+        return (self.channels or channels, height, width)
 
-    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
-        channels, _, _ = need_feature_map(self.word, inputs[0])
-        arguments = (Argument("extra_channels", self.out - channels),)
-        template = "F.pad({0}, (0, 0, 0, 0, 0, {extra_channels}))"
-        return TorchExpression(template, arguments, makes_tensor=True)
+    def _amounts(self, shape: Shape) -> tuple[int, int, int]:
+        channels, _, _ = need_feature_map(self.word, shape)
+        return (self.channels or channels) - channels, *self.border
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
+        extra, height, width = self._amounts(inputs[0])
+        if not extra:
+            size = height if height == width else (width, width, height, height)
+            arguments = (Argument("padding", size, positional=True),)
+            return TorchModule("nn.ZeroPad2d", arguments, stateless=True, makes_tensor=True)
+        if not any(self.border):
+            template = "F.pad({0}, (0, 0, 0, 0, 0, {extra_channels}))"
+            return TorchExpression(
+                template, (Argument("extra_channels", extra),), makes_tensor=True
+            )
+        names = {"border_width": width, "border_height": height, "extra_channels": extra}
+        template = (
+            "F.pad({0}, ({border_width}, {border_width}, {border_height}, {border_height}, "
+            "0, {extra_channels}))"
+        )
+        given = tuple(Argument(name, value) for name, value in names.items())
+        return TorchExpression(template, given, makes_tensor=True)
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        channels, _, _ = need_feature_map(self.word, shapes[0])
-        pads = (0, 0, 0, 0, 0, self.out - channels, 0, 0)
+        extra, height, width = self._amounts(shapes[0])
+        pads = (0, 0, height, width, 0, extra, height, width)
         return builder.node("Pad", [*inputs, builder.integers("pads", pads)], mode="constant")
+
+
+@dataclass(frozen=True)
+class Reshape(Operator):
+    """The same elements in other dimensions, the batch apart: `reshape: {to: [1, -1]}` makes (C, 1, 1) a row."""
+
+    word: ClassVar[str] = "reshape"
+
+    to: tuple[int, ...] = attribute("dims", "the new dimensions; -1 is what is left")
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        (total,) = Flatten().infer(inputs)
+        assert isinstance(total, int)
+        known = math.prod(dim for dim in self.to if dim != -1)
+        if total % known or (-1 not in self.to and known != total):
+            raise ShapeError(f"{show(inputs[0])} cannot become {list(self.to)}", "to")
+        return tuple(total // known if dim == -1 else dim for dim in self.to)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        flat = "{0}.flatten(1)" if len(inputs[0]) > 1 else "{0}"
+        if len(self.to) == 1:
+            return TorchExpression(flat, operands="atom")
+        names = [f"dim{index}" for index in range(len(self.to))]
+        arguments = tuple(Argument(n, dim) for n, dim in zip(names, self.to, strict=True))
+        dims = ", ".join(f"{{{name}}}" for name in names)
+        return TorchExpression(f"{flat}.unflatten(1, ({dims}))", arguments, operands="atom")
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        dims = [dim for dim in self.infer(shapes) if isinstance(dim, int)]
+        return builder.node("Reshape", [*inputs, builder.integers("to", (0, *dims))])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from resnet_compiler.operators.base import (
     Argument,
@@ -44,6 +44,10 @@ class Conv(Operator):
     bias: bool = attribute(
         "flag", "whether a learned number is added to each output channel", False
     )
+    standardized: bool = attribute(
+        "flag", "whether each filter is brought to mean 0 and variance 1 (Qiao et al. 2019)", False
+    )
+    eps: float = attribute("number", "added to a filter's variance when it is standardized", 1e-6)
 
     @property
     def pad(self) -> Pair:
@@ -74,7 +78,7 @@ class Conv(Operator):
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
         channels, _, _ = need_feature_map(self.word, inputs[0])
         weight = Tensor("weight", (self.out, channels // self.groups, *self.kernel), "he")
-        return (weight, Tensor("bias", (self.out,), "zeros")) if self.bias else (weight,)
+        return (weight, Tensor("bias", (self.out,), "constant")) if self.bias else (weight,)
 
     def macs(self, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]) -> int:
         per_output = inputs[0][0] // self.groups * self.kernel[0] * self.kernel[1]
@@ -84,9 +88,17 @@ class Conv(Operator):
         height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
         return (height, width), self.stride
 
+    def inference_value(self, name: str, value: Any) -> Any:
+        if not self.standardized or name != "weight":
+            return value
+        filters = value.reshape(value.shape[0], -1).astype("float64")
+        mean, variance = filters.mean(1, keepdims=True), filters.var(1, keepdims=True)
+        standard = (filters - mean) / (variance + self.eps) ** 0.5
+        return standard.reshape(value.shape).astype("float32")
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
-            "nn.Conv2d",
+            "StdConv2d" if self.standardized else "nn.Conv2d",
             (
                 Argument("in_channels", inputs[0][0], positional=True),
                 Argument("out_channels", self.out, positional=True),
@@ -96,8 +108,10 @@ class Conv(Operator):
                 Argument("dilation", compact(self.dilation), 1),
                 Argument("groups", self.groups, 1),
                 Argument("bias", self.bias, True),
+                *((Argument("eps", self.eps, 1e-6),) if self.standardized else ()),
             ),
             makes_tensor=True,
+            support="std_conv" if self.standardized else None,
         )
 
     def onnx_form(
@@ -114,6 +128,57 @@ class Conv(Operator):
             pads=[*self.pad, *self.pad],
             dilations=list(self.dilation),
             group=self.groups,
+        )
+
+
+@dataclass(frozen=True)
+class Conv1d(Operator):
+    """1-D convolution over (channels, length), half-padded, as `torch.nn.Conv1d`: attention across channels uses it."""
+
+    word: ClassVar[str] = "conv1d"
+    weighted: ClassVar[bool] = True
+
+    out: int = attribute("count", "output channels")
+    kernel: int = attribute("count", "window length, odd")
+    bias: bool = attribute("flag", "whether a learned number is added to each channel", False)
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        if len(inputs[0]) != 2 or any(not isinstance(dim, int) for dim in inputs[0]):
+            raise ShapeError(
+                f"`conv1d` needs channels × length, but its input is {show(inputs[0])}"
+            )
+        if self.kernel % 2 == 0:
+            raise ShapeError("the window must be odd, so that the length stays", "kernel")
+        return (self.out, inputs[0][1])
+
+    def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
+        channels = inputs[0][0]
+        assert isinstance(channels, int)
+        weight = Tensor("weight", (self.out, channels, self.kernel), "uniform")
+        return (weight, Tensor("bias", (self.out,), "constant")) if self.bias else (weight,)
+
+    def macs(self, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]) -> int:
+        return element_count(output) * inputs[0][0] * self.kernel
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        arguments = (
+            Argument("in_channels", inputs[0][0], positional=True),
+            Argument("out_channels", self.out, positional=True),
+            Argument("kernel_size", self.kernel, positional=True),
+            Argument("padding", self.kernel // 2, 0),
+            Argument("bias", self.bias, True),
+        )
+        return TorchModule("nn.Conv1d", arguments, makes_tensor=True)
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        tensors = [builder.parameter("weight")]
+        if self.bias:
+            tensors.append(builder.parameter("bias"))
+        pad = self.kernel // 2
+        return builder.node(
+            "Conv", [*inputs, *tensors], kernel_shape=[self.kernel], pads=[pad, pad]
         )
 
 
@@ -141,7 +206,7 @@ class Linear(Operator):
 
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
         weight = Tensor("weight", (self.out, self._features(inputs[0])), "uniform")
-        return (weight, Tensor("bias", (self.out,), "zeros")) if self.bias else (weight,)
+        return (weight, Tensor("bias", (self.out,), "constant")) if self.bias else (weight,)
 
     def macs(self, inputs: Sequence[tuple[int, ...]], output: tuple[int, ...]) -> int:
         return element_count(inputs[0]) * self.out

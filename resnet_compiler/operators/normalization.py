@@ -29,6 +29,11 @@ class BatchNorm(Operator):
     momentum: float = attribute(
         "number", "weight of the newest batch in the running statistics", 0.1
     )
+    zero_init: bool = attribute("flag", "whether the scale begins at zero", False)
+
+    @property
+    def starts_at_zero(self) -> bool:
+        return self.zero_init
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])
@@ -37,10 +42,9 @@ class BatchNorm(Operator):
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
         channels, _, _ = need_feature_map(self.word, inputs[0])
         return (
-            Tensor("weight", (channels,), "ones"),
-            Tensor("bias", (channels,), "zeros"),
-            Tensor("running_mean", (channels,), "zeros", trainable=False),
-            Tensor("running_var", (channels,), "ones", trainable=False),
+            *_scale_and_shift(self.word, inputs[0], self.zero_init),
+            Tensor("running_mean", (channels,), "constant", trainable=False),
+            Tensor("running_var", (channels,), "constant", 1.0, trainable=False),
             Tensor("num_batches_tracked", (), "counter", trainable=False),
         )
 
@@ -75,6 +79,11 @@ class GroupNorm(Operator):
 
     groups: int = attribute("count", "groups of channels that share statistics", 32)
     eps: float = attribute("number", "added to the variance", 1e-5)
+    zero_init: bool = attribute("flag", "whether the scale begins at zero", False)
+
+    @property
+    def starts_at_zero(self) -> bool:
+        return self.zero_init
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, _, _ = need_feature_map(self.word, inputs[0])
@@ -83,8 +92,7 @@ class GroupNorm(Operator):
         return inputs[0]
 
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
-        channels, _, _ = need_feature_map(self.word, inputs[0])
-        return (Tensor("weight", (channels,), "ones"), Tensor("bias", (channels,), "zeros"))
+        return _scale_and_shift(self.word, inputs[0], self.zero_init)
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
@@ -123,3 +131,57 @@ class GroupNorm(Operator):
         scale = builder.node("Reshape", [builder.parameter("weight"), per_channel], "scale")
         shift = builder.node("Reshape", [builder.parameter("bias"), per_channel], "shift")
         return builder.node("Add", [builder.node("Mul", [restored, scale], "scaled"), shift])
+
+
+@dataclass(frozen=True)
+class LayerNorm(Operator):
+    """Layer normalisation (Ba et al. 2016) over the channels of each pixel, as ConvNeXt has it."""
+
+    word: ClassVar[str] = "layer_norm"
+
+    eps: float = attribute("number", "added to the variance", 1e-6)
+    zero_init: bool = attribute("flag", "whether the scale begins at zero", False)
+
+    @property
+    def starts_at_zero(self) -> bool:
+        return self.zero_init
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        need_feature_map(self.word, inputs[0])
+        return inputs[0]
+
+    def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
+        return _scale_and_shift(self.word, inputs[0], self.zero_init)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        arguments = (
+            Argument("num_channels", inputs[0][0], positional=True),
+            Argument("eps", self.eps, 1e-6),
+        )
+        return TorchModule("LayerNorm2d", arguments, makes_tensor=True, support="layer_norm")
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        # LayerNormalization exists from opset 17 on; these nodes are the same at every opset
+        last = builder.node("Transpose", inputs, "channels_last", perm=[0, 2, 3, 1])
+        mean = builder.reduce_mean([last], "mean", [3])
+        centred = builder.node("Sub", [last, mean], "centred")
+        square = builder.node("Mul", [centred, centred], "square")
+        variance = builder.reduce_mean([square], "variance", [3])
+        shifted = builder.node("Add", [variance, builder.number("eps", self.eps)], "shifted")
+        normal = builder.node(
+            "Div", [centred, builder.node("Sqrt", [shifted], "deviation")], "normal"
+        )
+        scaled = builder.node("Mul", [normal, builder.parameter("weight")], "scaled")
+        biased = builder.node("Add", [scaled, builder.parameter("bias")], "biased")
+        return builder.node("Transpose", [biased], perm=[0, 3, 1, 2])
+
+
+def _scale_and_shift(word: str, shape: Shape, zero_init: bool) -> tuple[Tensor, ...]:
+    """The learned affine map per channel that norms end with."""
+    channels, _, _ = need_feature_map(word, shape)
+    return (
+        Tensor("weight", (channels,), "constant", 0.0 if zero_init else 1.0),
+        Tensor("bias", (channels,), "constant"),
+    )

@@ -136,20 +136,40 @@ class GlobalAvgPool(Operator):
 
 
 @dataclass(frozen=True)
-class GlobalMaxPool(Operator):
-    """The greatest element of each channel over the whole feature map: (C, H, W) to (C, 1, 1)."""
+class BlurPool(Operator):
+    """A fixed 3×3 binomial blur with a stride, edges reflected (Zhang, "Making Convolutional Networks Shift-Invariant
+    Again", 2019). It has no weights."""
 
-    word: ClassVar[str] = "global_max_pool"
+    word: ClassVar[str] = "blur_pool"
+
+    stride: Pair = attribute("pair", "step of the window", (2, 2))
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
-        channels, _, _ = need_feature_map(self.word, inputs[0])
-        return (channels, 1, 1)
+        channels, *sizes = need_feature_map(self.word, inputs[0])
+        height, width = (
+            window_size(size, 3, stride, 1) for size, stride in zip(sizes, self.stride, strict=True)
+        )
+        return (channels, height, width)
+
+    def least_size(self) -> int:
+        return 2  # an edge can be reflected only where there is a second pixel
+
+    def window(self) -> tuple[Pair, Pair]:
+        return (3, 3), self.stride
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
-        output_size = (Argument("output_size", 1, positional=True),)
-        return TorchModule("nn.AdaptiveMaxPool2d", output_size, stateless=True, makes_tensor=True)
+        arguments = (
+            Argument("channels", inputs[0][0], positional=True),
+            Argument("stride", compact(self.stride), 2, positional=True),
+        )
+        return TorchModule("BlurPool2d", arguments, makes_tensor=True, support="blur_pool")
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        return builder.node("GlobalMaxPool", inputs)
+        channels, _, _ = need_feature_map(self.word, shapes[0])
+        pads = builder.integers("pads", (0, 0, 1, 1, 0, 0, 1, 1))
+        padded = builder.node("Pad", [*inputs, pads], "reflected", mode="reflect")
+        window = [a * b / 16 for a in (1, 2, 1) for b in (1, 2, 1)]
+        weight = builder.numbers("filter", window * channels, (channels, 1, 3, 3))
+        return builder.node("Conv", [padded, weight], strides=list(self.stride), group=channels)

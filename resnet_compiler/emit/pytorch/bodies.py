@@ -22,7 +22,7 @@ from resnet_compiler.emit.pytorch.constructors import (
     new,
 )
 from resnet_compiler.graph import INPUT, Graph, Node, Scope
-from resnet_compiler.operators.base import TorchModule
+from resnet_compiler.operators.base import TorchModule, TorchParameter
 
 MAXIMUM_GAP = 16
 """Missing numbers in a Sequential are filled with nn.Identity, up to this many."""
@@ -51,7 +51,8 @@ class Step:
     shareable: str = ""
     can_overwrite: bool = False
     support: str = ""
-    stage: str = ""
+    view: str | None = None
+    starts_at_zero: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,11 @@ class Bodies:
                 shareable=node.operator.word if form.stateless and not form.makes_tensor else "",
                 can_overwrite=form.can_overwrite,
                 support=form.support or "",
+                starts_at_zero=node.operator.starts_at_zero,
             )
+        if isinstance(form, TorchParameter):
+            size = Given("size", Literal(compact_shape(form.shape)), positional=True)
+            return Step(path, (), node.name, _learned(form.fill, size), view=form.view)
         return Step(
             path,
             node.inputs,
@@ -138,6 +143,23 @@ class Bodies:
         (name,) = attributes
         slot = Slot(name, attributes[name], merged[0].inputs[0])
         return slot, [step for step in steps if step not in inside]
+
+
+def compact_shape(shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    """A shape of one dimension as the number alone."""
+    return shape[0] if len(shape) == 1 else shape
+
+
+def _learned(fill: float, size: Given) -> New:
+    """The construction of a learned tensor: ``nn.Parameter(torch.ones(64))``."""
+    fills = {0.0: "torch.zeros", 1.0: "torch.ones"}
+    if fill in fills:
+        data = New(fills[fill], (size,))
+    else:
+        value = Given("fill_value", Literal(fill), positional=True)
+        shape = Given("size", Children("list", ("0",), (size.value,)), positional=True)
+        data = New("torch.full", (shape, value))
+    return New("nn.Parameter", (Given("data", data, positional=True),))
 
 
 def local_path(scope: str, name: str) -> tuple[str, ...]:
@@ -205,7 +227,11 @@ def _chain(steps: Sequence[Step], uses: Mapping[str, int], depth: int) -> Tree |
     for before, after in pairwise(steps):
         if after.inputs != (before.output,) or uses[before.output] != 1:
             return None
-    if any(len(step.path) != depth + 1 or step.input_format != "{}" for step in steps):
+    plain = all(
+        len(s.path) == depth + 1 and s.input_format == "{}" and s.inputs and not s.starts_at_zero
+        for s in steps
+    )
+    if not plain:
         return None
     keys = [step.path[depth] for step in steps]
     modules = [

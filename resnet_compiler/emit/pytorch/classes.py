@@ -269,6 +269,7 @@ def _structure(body: Body) -> Any:
     steps = tuple(
         (
             step.attribute if step.tree is not None else step.template,
+            step.starts_at_zero,
             tuple(given.name for given in step.arguments),
             tuple(
                 "shortcut"

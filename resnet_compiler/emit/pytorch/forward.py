@@ -90,6 +90,8 @@ class Statements:
         """Whether a value is best written inside the expression that uses it: a chain, up to its activation."""
         if step.path == (SHORTCUT,):
             return False
+        if not step.inputs:  # a learned tensor is written where it is used
+            return self._uses[step.output] == 1
         if not following:
             return step.output in self._results
         takes = following[0]
@@ -123,6 +125,8 @@ class Statements:
 
 def _expression(step: Step, operands: Sequence[tuple[str, str]]) -> str:
     """A step's expression over its operands, each a text and how tightly it holds together."""
+    if step.view is not None:
+        return f"self.{step.attribute}{step.view}"
     if step.tree is not None:
         return f"self.{step.attribute}({step.input_format.format(_bracketed(operands[0], step.input_format))})"
     needed = TIGHTNESS[step.operands]

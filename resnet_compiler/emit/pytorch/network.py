@@ -90,6 +90,10 @@ def _with_input_channels(tree: Tree) -> tuple[Tree | None, bool]:
         return (replace(tree, modules=tuple(modules)) if found else None), True
     if not isinstance(tree, New):
         return None, False
+    wrapped = _wrapped(tree)
+    if wrapped is not None:
+        changed, goes_on = _with_input_channels(wrapped)
+        return (None if changed is None else _rewrapped(tree, changed)), goes_on
     names = {given.name: given for given in tree.arguments}
     grouped = "groups" in names and not names["groups"].is_default
     if "in_channels" in names and not grouped:
@@ -107,20 +111,44 @@ def _open_output(graph: Graph, body: Body, attributes: dict[str, Tree]) -> bool:
         if step.output != wanted:
             continue
         if step.tree is None:
-            if step.template != "{0}.flatten(1)":
+            if step.template not in ("{0}.flatten(1)", "{0}"):
                 return False
             wanted = step.inputs[0]
             continue
         head, *rest = step.attribute.split("[")
         tree = attributes[head]
-        if rest or not isinstance(tree, New):
-            return False
-        for name in ("out_features", "out_channels"):
-            if any(given.name == name for given in tree.arguments):
-                attributes[head] = _replaced(tree, name, "num_classes")
-                return True
-        return False
+        changed = None if rest else _with_classes(tree)
+        if changed is not None:
+            attributes[head] = changed
+        return changed is not None
     return False
+
+
+def _with_classes(tree: Tree) -> Tree | None:
+    """The tree with the output features of its last layer as a parameter; None where it ends with no such layer."""
+    if isinstance(tree, Children):
+        changed = _with_classes(tree.modules[-1])
+        return None if changed is None else replace(tree, modules=(*tree.modules[:-1], changed))
+    if not isinstance(tree, New):
+        return None
+    wrapped = _wrapped(tree)
+    if wrapped is not None:
+        changed = _with_classes(wrapped)
+        return None if changed is None else _rewrapped(tree, changed)
+    for name in ("out_features", "out_channels"):
+        if any(given.name == name for given in tree.arguments):
+            return _replaced(tree, name, "num_classes")
+    return None
+
+
+def _wrapped(tree: New) -> Children | None:
+    """The children of ``nn.Sequential(OrderedDict(…))``."""
+    inner = tree.arguments[0].value if tree.arguments else None
+    return inner if tree.callee == "nn.Sequential" and isinstance(inner, Children) else None
+
+
+def _rewrapped(tree: New, children: Tree) -> New:
+    return replace(tree, arguments=(replace(tree.arguments[0], value=children),))
 
 
 def _replaced(tree: New, argument: str, parameter: str) -> New:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from types import MappingProxyType
 
 from resnet_compiler.emit.names import class_name
-from resnet_compiler.emit.pytorch.bodies import Bodies, Step, local_path
+from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
 from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser, Parameter
 from resnet_compiler.emit.pytorch.forward import Statements, with_shortcut
 from resnet_compiler.emit.pytorch.layout import WIDTH, fitted, literal, signature
 from resnet_compiler.emit.pytorch.network import ClassText, network_class
 from resnet_compiler.graph import INPUT, Graph, Scope
 from resnet_compiler.measure import Measures
-from resnet_compiler.operators.base import REQUIRED
+from resnet_compiler.operators.base import REQUIRED, TorchModule
 from resnet_compiler.templating import environment
 
 
@@ -23,7 +24,7 @@ def emit_pytorch(graph: Graph, version: str) -> str:
     Its `state_dict` has the graph's names; it imports nothing but torch. Inputs are (N, channels, H, W).
     """
     root_name = class_name(graph.identity.title)
-    generaliser = Generaliser(graph, ("Tensor", "OrderedDict", "F", root_name))
+    generaliser = Generaliser(graph, (*SUPPORT_CLASSES, "Tensor", "OrderedDict", "F", root_name))
     bodies = Bodies(graph)
     members = _members(graph)
     for scopes in _by_depth(graph):
@@ -35,7 +36,9 @@ def emit_pytorch(graph: Graph, version: str) -> str:
     )
     main = network_class(graph, root, root_name)
     classes = [class_text(definition) for definition in generaliser.definitions]
-    code = "\n".join(line for each in (*classes, main) for line in each.lines)
+    support = _support(graph)
+    texts = [environment().get_template(f"support/{name}.py.j2").render() for name in support]
+    code = "\n".join([*texts, *(line for each in (*classes, main) for line in each.lines)])
     return (
         environment()
         .get_template("model.py.j2")
@@ -43,17 +46,77 @@ def emit_pytorch(graph: Graph, version: str) -> str:
             header=header(graph, version),
             classes=classes,
             main=main,
-            uses_functional="F." in code,
-            uses_torch="torch." in code,
-            uses_ordered_dict="OrderedDict(" in code,
-            has_convolutions=any(node.operator.word == "conv" for node in graph),
+            imports=_imports(code),
+            support=support,
+            reset=_reset(graph, generaliser.definitions, root),
         )
     )
 
 
+SUPPORT_CLASSES = ("StdConv2d", "BlurPool2d", "DropPath", "LayerNorm2d")
+"""Classes that the templates in `support/` define."""
+
+
+def _support(graph: Graph) -> list[str]:
+    """The templates of classes that PyTorch lacks, of the operators that need one."""
+    forms = (node.operator.torch_form(graph.input_shapes(node)) for node in graph)
+    names = {form.support for form in forms if isinstance(form, TorchModule) and form.support}
+    return sorted(names)
+
+
+def _imports(code: str) -> list[str]:
+    """The import lines that the code needs."""
+    lines = []
+    if "OrderedDict(" in code:
+        lines += ["from collections import OrderedDict", ""]
+    lines += ["import torch"] if re.search(r"\btorch\.", code) else []
+    lines += ["import torch.nn.functional as F"] if re.search(r"\bF\.", code) else []
+    return [*lines, "from torch import Tensor, nn"]
+
+
+def _reset(graph: Graph, definitions: Sequence[ClassDefinition], root: Body) -> list[str]:
+    """The body of `reset_parameters`: He initialisation, and the norms that begin at zero. Empty without convolutions."""
+    zeros = {d.name: _zero_attributes(d.body) for d in definitions if d.sequential is None}
+    zeros = {name: attributes for name, attributes in zeros.items() if attributes}
+    if not any(node.operator.word == "conv" for node in graph):
+        return []
+    said = "He initialisation, as in the paper."
+    if zeros:
+        said = "He initialisation; the last norm of each residual path begins at zero."
+    lines = [
+        f'"""{said}"""',
+        "for module in self.modules():",
+        "    if isinstance(module, nn.Conv2d):",
+        '        nn.init.kaiming_normal_(module.weight, mode="fan_out")',
+    ]
+    for name, attributes in zeros.items():
+        lines.append(f"    elif isinstance(module, {name}):")
+        lines += [f"        nn.init.zeros_(module.{attribute}.weight)" for attribute in attributes]
+    lines += [f"nn.init.zeros_(self.{name}.weight)" for name in _zero_attributes(root)]
+    return [f"        {line}" for line in lines]
+
+
+def _zero_attributes(body: Body) -> list[str]:
+    return [step.attribute for step in body.steps if step.starts_at_zero]
+
+
+def _dissolved(graph: Graph) -> set[str]:
+    """Scopes whose layers are numbered: they are containers of their block, not classes."""
+    numbered = set()
+    for node in graph:
+        parts = node.name.split(".")
+        for count in range(1, len(parts)):
+            outer = ".".join(parts[:count])
+            if outer in graph.scopes and parts[count].isdecimal():
+                numbered.add(outer)
+    return numbered
+
+
 def _members(graph: Graph) -> dict[str, list[str]]:
     """For each scope ("" for the network), the nodes and scopes that stand directly in it, in order."""
-    members: dict[str, list[str]] = {name: [] for name in ("", *graph.scopes)}
+    dissolved = _dissolved(graph)
+    kept = [name for name in graph.scopes if name not in dissolved]
+    members: dict[str, list[str]] = {name: [] for name in ("", *kept)}
     entered: set[str] = set()
     for node in graph:
         child = node.name
@@ -73,13 +136,15 @@ def _members(graph: Graph) -> dict[str, list[str]]:
 def _by_depth(graph: Graph) -> list[list[Scope]]:
     """The scopes, those nested deepest first; within a depth in the graph's order."""
     depths: dict[str, int] = {}
-    for name in sorted(graph.scopes, key=lambda name: name.count(".")):
+    dissolved = _dissolved(graph)
+    kept = [name for name in graph.scopes if name not in dissolved]
+    for name in sorted(kept, key=lambda name: name.count(".")):
         parts = name.split(".")
         outer = (".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
         depths[name] = 1 + max((depths[o] for o in outer if o in depths), default=0)
     levels: dict[int, list[Scope]] = {}
-    for name, scope in graph.scopes.items():
-        levels.setdefault(depths[name], []).append(scope)
+    for name in kept:
+        levels.setdefault(depths[name], []).append(graph.scopes[name])
     return [levels[depth] for depth in sorted(levels, reverse=True)]
 
 
@@ -88,7 +153,7 @@ def _steps(bodies: Bodies, scope: str, members: dict[str, list[str]]) -> list[St
     steps = []
     for name in members[scope]:
         path = local_path(scope, name)
-        inner = bodies.graph.scopes.get(name)
+        inner = bodies.graph.scopes.get(name) if name in members else None
         if inner is None:
             steps.append(bodies.leaf(bodies.graph[name], path))
         else:

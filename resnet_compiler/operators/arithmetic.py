@@ -1,0 +1,205 @@
+"""Arithmetic that norms, gates and activations are built of: learned tensors, statistics, powers, scales, softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from resnet_compiler.operators.base import (
+    Argument,
+    Binding,
+    OnnxBuilder,
+    Operator,
+    ShapeError,
+    Tensor,
+    TorchExpression,
+    TorchModule,
+    TorchParameter,
+    attribute,
+    need_feature_map,
+    show,
+)
+from resnet_compiler.shapes import Shape
+
+
+@dataclass(frozen=True)
+class Parameter(Operator):
+    """A learned vector that is no layer of its own: one number per channel (a gain, a threshold), or one for all."""
+
+    word: ClassVar[str] = "parameter"
+    arity: ClassVar[int | None] = 0
+
+    channels: int = attribute("count", "how many numbers: the channels it is for, or 1")
+    fill: float = attribute("number", "what they begin with", 1.0)
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        return (self.channels, 1, 1)
+
+    def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
+        return (Tensor("", (self.channels,), "constant", self.fill),)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchParameter:
+        return TorchParameter((self.channels,), self.fill, "[:, None, None]")
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        shape = builder.integers("shape", (self.channels, 1, 1))
+        return builder.node("Reshape", [builder.parameter(""), shape], "value")
+
+
+@dataclass(frozen=True)
+class Reduce(Operator):
+    """One number for many: the mean, greatest or variance over the image, over the channels, or over groups of channels.
+
+    Over "space": (C, H, W) to (C, 1, 1). Over "channels": to (1, H, W). Over "groups": over the image and the channels
+    of a group together, the same for each channel of it, to (C, 1, 1). The variance is the biased one.
+    """
+
+    word: ClassVar[str] = "reduce"
+
+    by: str = attribute("word", "what is taken", "mean", words=("mean", "max", "variance"))
+    over: str = attribute("word", "over what", "space", words=("space", "channels", "groups"))
+    groups: int = attribute("count", "groups of channels, with `over: groups`", 1)
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        channels, height, width = need_feature_map(self.word, inputs[0])
+        if self.over == "channels":
+            return (1, height, width)
+        if self.over == "groups" and channels % self.groups:
+            raise ShapeError(f"{self.groups} groups do not divide {channels} channels", "groups")
+        return (channels, 1, 1)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        calls = {
+            "mean": "mean({dims}, keepdim=True)",
+            "max": "amax({dims}, keepdim=True)",
+            "variance": "var({dims}, correction=0, keepdim=True)",
+        }
+        call = calls[self.by]
+        if self.over != "groups":
+            dims = "(2, 3)" if self.over == "space" else "1"
+            text = "{0}." + call.replace("{dims}", dims)
+            return TorchExpression(text, operands="atom", makes_tensor=True)
+        channels = inputs[0][0]
+        assert isinstance(channels, int)
+        arguments = (
+            Argument("groups", self.groups),
+            Argument("group_width", channels // self.groups),
+        )
+        statistic = "{0}.unflatten(1, ({groups}, -1))." + call.replace("{dims}", "(2, 3, 4)")
+        text = statistic + ".flatten(1, 2).repeat_interleave({group_width}, 1)"
+        return TorchExpression(text, arguments, operands="atom", makes_tensor=True)
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        channels = shapes[0][0]
+        assert isinstance(channels, int)
+        value = inputs[0]
+        axes = {"space": (2, 3), "channels": (1,), "groups": (2,)}[self.over]
+        if self.over == "groups":
+            grouped = builder.integers("grouped_shape", (0, self.groups, -1))
+            value = builder.node("Reshape", [value, grouped], "grouped")
+        last = "statistic" if self.over == "groups" else ""
+        if self.by == "mean":
+            result = builder.reduce_mean([value], last, axes)
+        elif self.by == "max":
+            result = builder.reduce_max([value], last, axes)
+        else:
+            mean = builder.reduce_mean([value], "mean", axes)
+            centred = builder.node("Sub", [value, mean], "centred")
+            square = builder.node("Mul", [centred, centred], "square")
+            result = builder.reduce_mean([square], last, axes)
+        if self.over != "groups":
+            return result
+        width = builder.integers("widths", (1, 1, channels // self.groups))
+        wide = builder.node("Expand", [result, width], "wide")
+        return builder.node("Reshape", [wide, builder.integers("shape", (0, channels, 1, 1))])
+
+
+@dataclass(frozen=True)
+class Power(Operator):
+    """x to a constant power: 2 squares, 0.5 is the square root, -0.5 its inverse, -1 the inverse."""
+
+    word: ClassVar[str] = "power"
+
+    exponent: float = attribute("number", "the power")
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        known = {
+            2.0: "{0}.square()",
+            0.5: "{0}.sqrt()",
+            -0.5: "{0}.rsqrt()",
+            -1.0: "{0}.reciprocal()",
+        }
+        if self.exponent in known:
+            return TorchExpression(known[self.exponent], operands="atom", makes_tensor=True)
+        arguments = (Argument("exponent", self.exponent),)
+        return TorchExpression("{0}.pow({exponent})", arguments, operands="atom", makes_tensor=True)
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        match self.exponent:
+            case 2.0:
+                return builder.node("Mul", [*inputs, *inputs])
+            case 0.5:
+                return builder.node("Sqrt", inputs)
+            case -0.5:
+                return builder.node("Reciprocal", [builder.node("Sqrt", inputs, "root")])
+            case -1.0:
+                return builder.node("Reciprocal", inputs)
+        return builder.node("Pow", [*inputs, builder.number("exponent", self.exponent)])
+
+
+@dataclass(frozen=True)
+class Scale(Operator):
+    """factor × x + offset, with two constants."""
+
+    word: ClassVar[str] = "scale"
+
+    factor: float = attribute("number", "what it is multiplied by", 1.0)
+    offset: float = attribute("number", "what is added", 0.0)
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        product = "{0} * {factor}" if self.factor != 1 else "{0}"
+        text = f"{product} + {{offset}}" if self.offset else product
+        names = {"factor": self.factor, "offset": self.offset}
+        given = tuple(
+            Argument(name, value) for name, value in names.items() if f"{{{name}}}" in text
+        )
+        binds: Binding = "sum" if self.offset else "product" if given else "atom"
+        return TorchExpression(text, given, binds, "product", makes_tensor=bool(given))
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        value = inputs[0]
+        if self.factor != 1:
+            factor = builder.number("factor", self.factor)
+            value = builder.node("Mul", [value, factor], "scaled" if self.offset else "")
+        if self.offset:
+            value = builder.node("Add", [value, builder.number("offset", self.offset)])
+        return value
+
+
+@dataclass(frozen=True)
+class Softmax(Operator):
+    """exp(x) over its sum along the first dimension but the batch: over channels, or over the rows of a reshaped vector."""
+
+    word: ClassVar[str] = "softmax"
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        if not isinstance(inputs[0][0], int):
+            raise ShapeError(f"`softmax` cannot sum over {show(inputs[0])}")
+        return inputs[0]
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        return TorchModule("nn.Softmax", (Argument("dim", 1),), stateless=True)
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        return builder.node("Softmax", inputs, axis=1)
