@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
-LAYER_NAME = r"^[A-Za-z_{][A-Za-z0-9_.{} +*-]*$"
+LAYER_NAME = r"^[A-Za-z0-9_{][A-Za-z0-9_.{} +*-]*$"
 
 Word = Annotated[str, StringConstraints(pattern=WORD, max_length=100)]
 LayerName = Annotated[str, StringConstraints(pattern=LAYER_NAME, max_length=200)]

@@ -86,7 +86,7 @@ class Generaliser:
         self.graph = graph
         self.definitions: list[ClassDefinition] = []
         self._taken = set(taken)
-        self._shortcuts: dict[Any, str] = {}
+        self._attributes: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def generalise(self, bodies: Sequence[Body]) -> Iterator[tuple[Body, Tree]]:
         """Each body with the call that constructs its instance; definitions are added on the way."""
@@ -162,7 +162,7 @@ class Generaliser:
         optional = bool(with_slot) and len(with_slot) < len(group)
         scope = first.scope
         definition = ClassDefinition(
-            self._name(class_name(scope.title)),
+            self._name(self._distinguished(first)),
             scope.title,
             scope.doc,
             tuple(parameters),
@@ -183,6 +183,19 @@ class Generaliser:
                 if not optional:  # what has no default comes before what has
                     arguments_ = tuple(sorted(arguments_, key=lambda a: a.default != REQUIRED))
             yield body, New(definition.name, arguments_)
+
+    def _distinguished(self, body: Body) -> str:
+        """A block's class name; a second structure of one block is named after the layers it has more or fewer."""
+        name = class_name(body.scope.title)
+        attributes = tuple(attribute for attribute, _ in body.attributes)
+        known = self._attributes.setdefault((body.scope.block, name), attributes)
+        more = [attribute for attribute in attributes if attribute not in known]
+        fewer = [attribute for attribute in known if attribute not in attributes]
+        if 0 < len(more) <= 2 and not fewer:
+            return f"{name}With{''.join(map(class_name, more))}"
+        if 0 < len(fewer) <= 2 and not more:
+            return f"{name}Without{''.join(map(class_name, fewer))}"
+        return name
 
     def _name(self, wanted: str) -> str:
         name = unique(wanted, self._taken)

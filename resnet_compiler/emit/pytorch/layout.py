@@ -6,6 +6,7 @@ formatters keep at any line length from `WIDTH` on.
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 
 from resnet_compiler.emit.pytorch.constructors import (
@@ -27,7 +28,10 @@ def literal(value: object) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, float) and abs(value) in (float("inf"),):
         raise ValueError("no literal stands for infinity")
-    return repr(value)
+    text = repr(value)
+    if isinstance(value, float):  # 1e-05 as the formatters write it: 1e-5
+        text = re.sub(r"e([+-])0*(?=\d)", lambda match: "e" + match[1].replace("+", ""), text)
+    return text
 
 
 def one_line(tree: Tree) -> str:

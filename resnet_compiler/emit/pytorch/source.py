@@ -89,8 +89,11 @@ def _reset(graph: Graph, definitions: Sequence[ClassDefinition], root: Body) -> 
         "    if isinstance(module, nn.Conv2d):",
         '        nn.init.kaiming_normal_(module.weight, mode="fan_out")',
     ]
-    for name, attributes in zeros.items():
-        lines.append(f"    elif isinstance(module, {name}):")
+    classes: dict[tuple[str, ...], list[str]] = {}
+    for name, found in zeros.items():
+        classes.setdefault(tuple(found), []).append(name)
+    for attributes, names in classes.items():
+        lines.append(f"    elif isinstance(module, {' | '.join(names)}):")
         lines += [f"        nn.init.zeros_(module.{attribute}.weight)" for attribute in attributes]
     lines += [f"nn.init.zeros_(self.{name}.weight)" for name in _zero_attributes(root)]
     return [f"        {line}" for line in lines]
