@@ -14,6 +14,7 @@ from resnet_compiler.operators.base import (
     ShapeError,
     Tensor,
     TorchExpression,
+    TorchForm,
     TorchModule,
     TorchParameter,
     attribute,
@@ -71,26 +72,19 @@ class Reduce(Operator):
             raise ShapeError(f"{self.groups} groups do not divide {channels} channels", "groups")
         return (channels, 1, 1)
 
-    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
-        calls = {
-            "mean": "mean({dims}, keepdim=True)",
-            "max": "amax({dims}, keepdim=True)",
-            "variance": "var({dims}, correction=0, keepdim=True)",
-        }
-        call = calls[self.by]
-        if self.over != "groups":
-            dims = "(2, 3)" if self.over == "space" else "1"
-            text = "{0}." + call.replace("{dims}", dims)
-            return TorchExpression(text, operands="atom", makes_tensor=True)
-        channels = inputs[0][0]
-        assert isinstance(channels, int)
-        arguments = (
-            Argument("groups", self.groups),
-            Argument("group_width", channels // self.groups),
-        )
-        statistic = "{0}.unflatten(1, ({groups}, -1))." + call.replace("{dims}", "(2, 3, 4)")
-        text = statistic + ".flatten(1, 2).repeat_interleave({group_width}, 1)"
-        return TorchExpression(text, arguments, operands="atom", makes_tensor=True)
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
+        if self.over == "groups":
+            arguments = (
+                Argument("groups", self.groups, positional=True),
+                Argument("by", self.by, positional=True),
+            )
+            return TorchModule(
+                "GroupStatistic", arguments, makes_tensor=True, support="group_statistic"
+            )
+        dims = "(2, 3)" if self.over == "space" else "1"
+        calls = {"mean": "mean({}, ", "max": "amax({}, ", "variance": "var({}, correction=0, "}
+        text = "{0}." + calls[self.by].format(dims) + "keepdim=True)"
+        return TorchExpression(text, operands="atom", makes_tensor=True)
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]

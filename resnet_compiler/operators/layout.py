@@ -134,7 +134,10 @@ class Pad(Operator):
     ) -> str:
         extra, height, width = self._amounts(shapes[0])
         pads = (0, 0, height, width, 0, extra, height, width)
-        return builder.node("Pad", [*inputs, builder.integers("pads", pads)], mode="constant")
+        # ONNX Runtime (1.31) fuses a Pad with zeros into a following MaxPool, which then pads with minus infinity: wrong
+        # where a window holds only negative numbers. It leaves negative zero alone, which is zero all the same.
+        zero = builder.number("zero", -0.0)
+        return builder.node("Pad", [*inputs, builder.integers("pads", pads), zero], mode="constant")
 
 
 @dataclass(frozen=True)

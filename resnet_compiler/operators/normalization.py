@@ -116,14 +116,10 @@ class GroupNorm(Operator):
         grouped = builder.node(
             "Reshape", [*inputs, builder.integers("grouped_shape", (0, self.groups, -1))], "grouped"
         )
+        count = builder.integers("group_count", (self.groups,))
         unit = [
-            builder.node(
-                "ConstantOfShape",
-                [builder.integers("group_count", (self.groups,))],
-                name,
-                value=float(fill),
-            )
-            for name, fill in (("unit_scale", 1), ("unit_shift", 0))
+            builder.node("ConstantOfShape", [count], name, value=fill)
+            for name, fill in (("unit_scale", 1.0), ("unit_shift", 0.0))
         ]
         normal = builder.node("InstanceNormalization", [grouped, *unit], "normal", epsilon=self.eps)
         restored = builder.node("Reshape", [normal, shape], "restored")

@@ -100,7 +100,7 @@ class Generaliser:
         """Give the Sequentials that stand in slots a class of their own where there are several of a kind."""
         groups: dict[Any, list[int]] = {}
         for index, body in enumerate(bodies):
-            if body.slot and isinstance(body.slot.tree, Children):
+            if body.slot and _chain_of(body.slot.tree) is not None:
                 groups.setdefault(skeleton(body.slot.tree), []).append(index)
         result = list(bodies)
         for members in groups.values():
@@ -112,7 +112,11 @@ class Generaliser:
             context = self._context([bodies[index].scope for index in members], slots)
             parameters, replacement, calls = _unify([list(leaves(tree)) for tree in trees], context)
             tree = replace_leaves(trees[0], iter(replacement).__next__)
-            assert isinstance(tree, Children)
+            children = _chain_of(tree)
+            assert children is not None
+            written = Children("super().__init__", children.keys, children.modules)
+            if children.kind == "OrderedDict":
+                written = Children("super().__init__", ("0",), (children,))
             name = self._name("Projection")
             self.definitions.append(
                 ClassDefinition(
@@ -126,7 +130,7 @@ class Generaliser:
                     False,
                     False,
                     self._shape_words(context, parameters, calls),
-                    Children("super().__init__", tree.keys, tree.modules),
+                    written,
                 )
             )
             for index, row in zip(members, calls, strict=True):
@@ -246,6 +250,16 @@ class Generaliser:
             word(context.channels_out, "out_channels"),
             stride,
         )
+
+
+def _chain_of(tree: Tree) -> Children | None:
+    """The children of an ``nn.Sequential``, numbered or named."""
+    if isinstance(tree, Children):
+        return tree
+    if isinstance(tree, New) and tree.callee == "nn.Sequential":
+        inner = tree.arguments[0].value
+        return inner if isinstance(inner, Children) else None
+    return None
 
 
 def _groups(bodies: Sequence[Body]) -> list[list[Body]]:

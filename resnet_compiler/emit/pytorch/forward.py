@@ -13,6 +13,8 @@ from resnet_compiler.emit.pytorch.layout import INDENT, WIDTH, literal
 
 TIGHTNESS = {"any": 0, "sum": 1, "product": 2, "atom": 3}
 RESERVED = ("self", "nn", "torch", "F", "Tensor", "OrderedDict", "features", "stage", "shortcut")
+SHORT = 40
+"""An arithmetic expression up to this long may stand inside another."""
 ROOM = 2 * len(INDENT) + len("shortcut = ")
 
 
@@ -60,7 +62,7 @@ class Statements:
             text = self._text(step)
             self._left.subtract(step.inputs)
             self._pending[step.output] = (step, text)
-            if not self._stays_pending(step, self._steps[index + 1 :]):
+            if not self._stays_pending(step, text, self._steps[index + 1 :]):
                 self._assign(step.output)
         return self.lines
 
@@ -71,7 +73,7 @@ class Statements:
     def _text(self, step: Step) -> str:
         """The step's expression; where it would be too long, its operands are written out first."""
         text = _expression(step, [self._operand(name) for name in step.inputs])
-        if len(text) + ROOM > WIDTH or (step.template and step.operands == "atom"):
+        if len(text) + ROOM > WIDTH:
             for name in step.inputs:
                 if name in self._pending:
                     self._assign(name)
@@ -86,7 +88,7 @@ class Statements:
             return text, step.binds
         return self._variables[name], "atom"
 
-    def _stays_pending(self, step: Step, following: Sequence[Step]) -> bool:
+    def _stays_pending(self, step: Step, text: str, following: Sequence[Step]) -> bool:
         """Whether a value is best written inside the expression that uses it: a chain, up to its activation."""
         if step.path == (SHORTCUT,):
             return False
@@ -95,12 +97,12 @@ class Statements:
         if not following:
             return step.output in self._results
         takes = following[0]
-        return (
-            self._uses[step.output] == 1
-            and takes.inputs == (step.output,)
-            and takes.path != (SHORTCUT,)
-            and not step.can_overwrite
-        )
+        if self._uses[step.output] != 1 or takes.path == (SHORTCUT,) or step.can_overwrite:
+            return False
+        is_short = bool(step.template) and len(text) <= SHORT
+        if takes.template and takes.operands == "atom":
+            return takes.inputs == (step.output,) and (is_short or step.template == "")
+        return takes.inputs == (step.output,) or (step.output in takes.inputs and is_short)
 
     def _assign(self, name: str) -> None:
         step, text = self._pending.pop(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from types import MappingProxyType
 
 from resnet_compiler.emit.names import class_name
@@ -27,7 +28,7 @@ def emit_pytorch(graph: Graph, version: str) -> str:
     generaliser = Generaliser(graph, (*SUPPORT_CLASSES, "Tensor", "OrderedDict", "F", root_name))
     bodies = Bodies(graph)
     members = _members(graph)
-    for scopes in _by_depth(graph):
+    for scopes in _by_height(graph):
         made = [bodies.body(scope, _steps(bodies, scope.name, members)) for scope in scopes]
         for body, call in generaliser.generalise(made):
             bodies.calls[body.scope.name] = call
@@ -53,7 +54,7 @@ def emit_pytorch(graph: Graph, version: str) -> str:
     )
 
 
-SUPPORT_CLASSES = ("StdConv2d", "BlurPool2d", "DropPath", "LayerNorm2d")
+SUPPORT_CLASSES = ("StdConv2d", "BlurPool2d", "DropPath", "LayerNorm2d", "GroupStatistic")
 """Classes that the templates in `support/` define."""
 
 
@@ -104,8 +105,8 @@ def _zero_attributes(body: Body) -> list[str]:
 
 
 def _dissolved(graph: Graph) -> set[str]:
-    """Scopes whose layers are numbered: they are containers of their block, not classes."""
-    numbered = set()
+    """Scopes that are containers of their block, not classes: those whose layers are numbered, and projections."""
+    numbered = {name for scope in graph.scopes.values() if (name := _projection(graph, scope))}
     for node in graph:
         parts = node.name.split(".")
         for count in range(1, len(parts)):
@@ -113,6 +114,19 @@ def _dissolved(graph: Graph) -> set[str]:
             if outer in graph.scopes and parts[count].isdecimal():
                 numbered.add(outer)
     return numbered
+
+
+def _projection(graph: Graph, scope: Scope) -> str | None:
+    """The scope that stands as a shortcut and is only modules in a row."""
+    if not (scope.join and scope.shortcut_layers):
+        return None
+    nodes = [graph[name] for name in scope.shortcut_layers]
+    name = ".".join(nodes[0].name.split(".")[:-1])
+    in_a_row = all(after.inputs == (before.name,) for before, after in pairwise(nodes))
+    inside = all(node.name.rpartition(".")[0] == name for node in nodes)
+    forms = [node.operator.torch_form(graph.input_shapes(node)) for node in nodes]
+    modules = all(isinstance(form, TorchModule) and form.input_format == "{}" for form in forms)
+    return name if name in graph.scopes and in_a_row and inside and modules else None
 
 
 def _members(graph: Graph) -> dict[str, list[str]]:
@@ -136,19 +150,23 @@ def _members(graph: Graph) -> dict[str, list[str]]:
     return members
 
 
-def _by_depth(graph: Graph) -> list[list[Scope]]:
-    """The scopes, those nested deepest first; within a depth in the graph's order."""
-    depths: dict[str, int] = {}
+def _by_height(graph: Graph) -> list[list[Scope]]:
+    """The scopes by how many levels of scopes they hold, those with none first; within a level in the graph's order.
+
+    So every scope comes after those inside it, and instances of one block come together wherever they stand.
+    """
     dissolved = _dissolved(graph)
-    kept = [name for name in graph.scopes if name not in dissolved]
-    for name in sorted(kept, key=lambda name: name.count(".")):
+    heights = {name: 0 for name in graph.scopes if name not in dissolved}
+    for name in sorted(heights, key=lambda name: -name.count(".")):
         parts = name.split(".")
         outer = (".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
-        depths[name] = 1 + max((depths[o] for o in outer if o in depths), default=0)
+        parent = next((each for each in outer if each in heights), None)
+        if parent is not None:
+            heights[parent] = max(heights[parent], heights[name] + 1)
     levels: dict[int, list[Scope]] = {}
-    for name in kept:
-        levels.setdefault(depths[name], []).append(graph.scopes[name])
-    return [levels[depth] for depth in sorted(levels, reverse=True)]
+    for name, height in heights.items():
+        levels.setdefault(height, []).append(graph.scopes[name])
+    return [levels[height] for height in sorted(levels)]
 
 
 def _steps(bodies: Bodies, scope: str, members: dict[str, list[str]]) -> list[Step]:
