@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from resnet_compiler.operators.base import Operator
 from resnet_compiler.shapes import (
@@ -15,6 +16,9 @@ from resnet_compiler.shapes import (
     dim_at,
     next_disagreement,
 )
+
+if TYPE_CHECKING:
+    from resnet_compiler.graph import Graph
 
 
 def prove_join(
@@ -65,3 +69,20 @@ def _part_from(
         sizes = {**declared, extent.axis: at}
         if dim_at(left, sizes) != dim_at(right, sizes):
             return Disagreement(extent.axis, at, dim_at(left, sizes), dim_at(right, sizes))
+
+
+def works_at(graph: Graph, height: int, width: int) -> bool:
+    """Whether the network takes an image of this size: every join's sides are equal there, and no size vanishes.
+
+    This is the any-size proof put to one size; it is exact.
+    """
+    sizes = {"H": height, "W": width}
+    least = graph.minimum_extents
+    if any(sizes[axis] < least[axis] for axis in sizes):
+        return False
+    pairs = dict.fromkeys(
+        (left, right)
+        for node in graph
+        for _, left, right in node.operator.must_agree(graph.input_shapes(node))
+    )
+    return all(dim_at(left, sizes) == dim_at(right, sizes) for left, right in pairs)

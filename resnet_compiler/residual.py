@@ -129,6 +129,10 @@ def _replacement(
     to, start = maker.shape(path), maker.shape(value)
     known = {"out": to[0], "stride": _stride(start, to)}
     given |= {k: Bound(v) for k, v in known.items() if k in wanted.parameters and k not in given}
+    # what the block's own projection reads, its replacement reads too: behind the first activation, say
+    sources = block.shortcut[0].sources if block.shortcut else None
+    if sources is not None and len(sources) == 1:
+        value = place.layers.get(str(sources[0].value), value)
     heads = list(dict.fromkeys(layer.name.split(".")[0] for layer in block.shortcut))
     local = heads[0] if len(heads) == 1 else "shortcut"
     return blocks.make_block(

@@ -66,7 +66,9 @@ def tried(name: str, tensor: Tensor, seed: int) -> Array:
         return initial(name, tensor, seed)
     if tensor.name in ("bias", "running_mean"):
         return random.standard_normal(tensor.shape, np.float32) * np.float32(0.1)
-    return random.random(tensor.shape, np.float32) + np.float32(0.5)
+    # a scale that begins at zero ends a residual path; full-sized ones would amplify rounding with every block
+    least, spread = (0.5, 1.0) if tensor.fill else (0.1, 0.2)
+    return np.float32(least) + np.float32(spread) * random.random(tensor.shape, np.float32)
 
 
 def generator(name: str, seed: int) -> np.random.Generator:
