@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from resnet_compiler import __version__
@@ -11,7 +12,11 @@ from resnet_compiler.pipeline import compile_spec
 if TYPE_CHECKING:
     import onnx
 
+    from resnet_compiler.operators.base import Tensor
+
 DEFAULT_OPSET = 18
+LARGEST_SINGLE_FILE = 1_900_000_000
+"""Weights beyond this stand in a file of their own: protobuf cannot hold 2 GB."""
 
 
 def compile(spec: str, *, text: str | None = None) -> Graph:
@@ -60,7 +65,38 @@ def build_onnx(graph: Graph, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> on
     return model
 
 
+def onnx_files(
+    graph: Graph, name: str, *, opset: int = DEFAULT_OPSET, seed: int = 0
+) -> dict[str, Iterable[bytes]]:
+    """The files of a model: one, or beside it `name`.data with the weights where they are too large for one.
+
+    Args:
+        graph: the graph to write.
+        name: the model file's name, such as "model.onnx".
+
+    Returns:
+        Each file's content in pieces; the data file is made while it is read, one tensor at a time.
+    """
+    from resnet_compiler import weights
+    from resnet_compiler.emit.onnx import check_onnx, weight_bytes, weight_chunks
+    from resnet_compiler.emit.onnx import emit_onnx as emit
+
+    if weight_bytes(graph) <= LARGEST_SINGLE_FILE:
+        return {name: [emit_onnx(graph, opset=opset, seed=seed)]}
+
+    def value(path: str, tensor: Tensor) -> weights.Array:
+        return weights.initial(path, tensor, seed)
+
+    data = f"{name}.data"
+    model = emit(graph, value, __version__, opset, data)
+    check_onnx(model)
+    return {
+        name: [model.SerializeToString(deterministic=True)],
+        data: weight_chunks(graph, value, opset),
+    }
+
+
 def emit_onnx(graph: Graph, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> bytes:
-    """The model of `build_onnx` as the bytes of an .onnx file."""
+    """The model of `build_onnx` as the bytes of an .onnx file (`onnx_files` for models past 2 GB)."""
     model = build_onnx(graph, opset=opset, seed=seed)
     return bytes(model.SerializeToString(deterministic=True))

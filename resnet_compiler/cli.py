@@ -8,7 +8,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.graph import Graph
     from resnet_compiler.library import SpecFile
+    from resnet_compiler.output import Content
     from resnet_compiler.pipeline import Compilation
 
+T = TypeVar("T")
 FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
 
 app = typer.Typer(
@@ -108,14 +110,14 @@ def build(
     """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
     compilations = _compile(specs)
     graphs = _graphs_or_exit(compilations)
-    files: dict[pathlib.Path, bytes] = {}
+    files: dict[pathlib.Path, Content] = {}
     for graph in graphs:
         for path, wanted in _destinations(graph, output, target, len(graphs)):
             if path in files:
                 _misuse(
                     f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}"
                 )
-            files[path] = _emit(graph, wanted, opset, seed)
+            files |= _emit(graph, wanted, path, opset, seed)
     if check_only:
         from resnet_compiler.output import stale
 
@@ -125,7 +127,7 @@ def build(
         raise typer.Exit(WRONG if differences else FINE)
     from resnet_compiler.output import write_all
 
-    _reporting(lambda: write_all(files))
+    sizes = _reporting(lambda: write_all(files))
     if as_json:
         _print_json(
             [{"name": g.identity.name, "files": _written(g, files, output)} for g in graphs]
@@ -135,8 +137,8 @@ def build(
 
         for graph in graphs:
             print(summary_text(graph, "stage"), end="\n\n")
-        for path, content in files.items():
-            print(f"wrote {path.as_posix()} ({len(content):,} bytes)")
+        for path, size in sizes.items():
+            print(f"wrote {path.as_posix()} ({size:,} bytes)")
 
 
 @app.command()
@@ -254,7 +256,7 @@ def init(
     if path.exists() and not force:
         _misuse(f"{path} is there already; --force replaces it")
     text = environment().get_template("spec.yaml.j2").render(name=name)
-    _reporting(lambda: write_all({path: text.encode()}))
+    _reporting(lambda: write_all({path: [text.encode()]}))
     print(f"wrote {path}; next: resnetc check {path}")
 
 
@@ -302,11 +304,11 @@ def _render(diagnostics: Sequence[Diagnostic], texts: dict[str, str]) -> None:
     print(render(diagnostics, "full", texts, color=color), end="\n\n", file=sys.stderr)
 
 
-def _reporting(action: Callable[[], None]) -> None:
+def _reporting(action: Callable[[], T]) -> T:
     from resnet_compiler.diagnostics import SpecError
 
     try:
-        action()
+        return action()
     except SpecError as failure:
         _render(failure.diagnostics, {})
         raise typer.Exit(MISUSE) from None
@@ -342,12 +344,15 @@ def _destinations(
     return [(output / graph.identity.name / suffixes[each], each) for each in wanted]
 
 
-def _emit(graph: Graph, target: Target, opset: int, seed: int) -> bytes:
+def _emit(
+    graph: Graph, target: Target, path: pathlib.Path, opset: int, seed: int
+) -> dict[pathlib.Path, Content]:
     from resnet_compiler import api
 
     if target is Target.torch:
-        return api.emit_pytorch(graph).encode()
-    return api.emit_onnx(graph, opset=opset, seed=seed)
+        return {path: [api.emit_pytorch(graph).encode()]}
+    files = api.onnx_files(graph, path.name, opset=opset, seed=seed)
+    return {path.with_name(name): content for name, content in files.items()}
 
 
 def _written(graph: Graph, files: Iterable[pathlib.Path], output: pathlib.Path) -> list[str]:

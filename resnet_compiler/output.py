@@ -6,18 +6,25 @@ import difflib
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from resnet_compiler import codes
 from resnet_compiler.diagnostics import SpecError, error
 
+Content = Iterable[bytes]
+"""A file's content in pieces, made while it is written."""
 
-def write_all(files: Mapping[pathlib.Path, bytes]) -> None:
+
+def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
     """Write every file or, if one cannot be written, none: each is staged beside its place, then moved there.
+
+    Returns:
+        The size of each file in bytes.
 
     Raises:
         SpecError: a file cannot be written; what was there before is still there.
     """
+    sizes = {}
     staged: list[tuple[str, pathlib.Path]] = []
     path = pathlib.Path()
     try:
@@ -28,7 +35,7 @@ def write_all(files: Mapping[pathlib.Path, bytes]) -> None:
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
             staged.append((name, path))
             with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
+                sizes[path] = sum(stream.write(piece) for piece in content)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.chmod(name, 0o666 & ~_umask())
@@ -42,6 +49,13 @@ def write_all(files: Mapping[pathlib.Path, bytes]) -> None:
     finally:
         for name, _ in staged:
             pathlib.Path(name).unlink(missing_ok=True)
+    return sizes
+
+
+def _holds(path: pathlib.Path, pieces: Content) -> bool:
+    """Whether a file holds just these pieces."""
+    with path.open("rb") as stream:
+        return all(stream.read(len(piece)) == piece for piece in pieces) and not stream.read(1)
 
 
 def _umask() -> int:
@@ -51,19 +65,17 @@ def _umask() -> int:
     return mask
 
 
-def stale(files: Mapping[pathlib.Path, bytes]) -> dict[pathlib.Path, str]:
+def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
     """The files that are not on disk as they would be written, each with a diff (or a line, where it is not text)."""
     found = {}
-    for path, content in files.items():
-        before = path.read_bytes() if path.is_file() else None
-        if before == content:
-            continue
+    for path, pieces in files.items():
         name = path.as_posix()
-        if before is None:
+        if not path.is_file():
             found[path] = f"{name} is missing"
-        elif path.suffix == ".onnx":
-            found[path] = f"{name} differs ({len(before):,} bytes, {len(content):,} wanted)"
-        else:
+        elif path.suffix != ".py":
+            if not _holds(path, pieces):
+                found[path] = f"{name} differs"
+        elif (before := path.read_bytes()) != (content := b"".join(pieces)):
             lines = difflib.unified_diff(
                 before.decode(errors="replace").splitlines(keepends=True),
                 content.decode().splitlines(keepends=True),

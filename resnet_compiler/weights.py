@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[Any, np.dtype[Any]]
+else:
+    Array = Any
 
 Value = Callable[[str, Tensor], "Array"]
 """Gives a tensor's value by its full name."""

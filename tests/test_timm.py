@@ -116,7 +116,8 @@ def disturb(model: Any, graph: Graph) -> None:
         if parameter.ndim == 1:
             if name.endswith("bias"):
                 parameter.data.normal_(0, 0.1, generator=random)
-            elif not parameter.any():  # the last norm of a residual path: a weak one, as training leaves it
+            elif name.endswith("bn3.weight") or not parameter.any():
+                # the last norm of a residual path: a weak one, or rounding would grow with every block
                 parameter.data.uniform_(0.1, 0.3, generator=random)
             else:
                 parameter.data.uniform_(0.5, 1.5, generator=random)

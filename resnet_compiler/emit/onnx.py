@@ -6,23 +6,28 @@ operators of the default domain, opsets 13 to 22.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures
+from resnet_compiler.operators.base import Operator, Tensor
 from resnet_compiler.shapes import Size
-from resnet_compiler.weights import Value, owned_tensors
+from resnet_compiler.weights import Value, owned_tensors, tensors
 
 if TYPE_CHECKING:
     import onnx
 
-    from resnet_compiler.weights import Array
 
 OPSETS = range(13, 23)
 DEFAULT_OPSET = 18
 OUTPUT = "output"
+ALIGNMENT = 4096
+"""Tensors in a data file begin at multiples of this, so that a runtime can map them."""
+CHUNK_BYTES = 2**20
+"""How much of a tensor is worked on at a time."""
 
 
 @dataclass
@@ -96,7 +101,11 @@ def _float_type() -> int:
 
 
 def emit_onnx(
-    graph: Graph, weights: Value, version: str, opset: int = DEFAULT_OPSET
+    graph: Graph,
+    weights: Value,
+    version: str,
+    opset: int = DEFAULT_OPSET,
+    data_file: str | None = None,
 ) -> onnx.ModelProto:
     """The ONNX model of a graph.
 
@@ -108,6 +117,8 @@ def emit_onnx(
         weights: gives each tensor's value by its full name.
         version: the compiler's version, for the metadata.
         opset: 13 to 22.
+        data_file: the name of a file beside the model that holds the weights, as `weight_chunks` gives them; without
+            one they are inside the model, which protobuf limits to 2 GB.
 
     Raises:
         ValueError: the opset is out of range.
@@ -116,25 +127,14 @@ def emit_onnx(
 
     if opset not in OPSETS:
         raise ValueError(f"opset {opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
-    builder = LayerBuilder(opset)
-    value_of = {INPUT: INPUT}
-    for node in graph:
-        builder.layer = node.name
-        inputs = [value_of[name] for name in node.inputs]
-        value_of[node.name] = node.operator.onnx_form(builder, inputs, graph.input_shapes(node))
-    _name_output(builder, value_of[graph.output])
-    used = {name for node in builder.nodes for name in node.input}
-    initializers = [
-        _initializer(name, operator.inference_value(tensor.name, weights(name, tensor)))
-        for name, tensor, operator in owned_tensors(graph)
-        if name in used
-    ]
+    builder, result = _build(graph, opset)
+    _name_output(builder, result)
+    stored = _stored(graph, builder)
     onnx_graph = helper.make_graph(
         builder.nodes,
         graph.identity.name,
         [helper.make_tensor_value_info(INPUT, _float_type(), _dimensions(graph, INPUT))],
         [helper.make_tensor_value_info(OUTPUT, _float_type(), _dimensions(graph, graph.output))],
-        [*initializers, *builder.constants],
     )
     opset_ids = [helper.make_opsetid("", opset)]
     model = helper.make_model(
@@ -145,7 +145,82 @@ def emit_onnx(
         producer_version=version,
     )
     helper.set_model_props(model, _metadata(graph))
+    # added in place, one by one: what is handed to the helpers is copied, and weights are large
+    if data_file is None:
+        for name, tensor, operator in stored:
+            values = operator.inference_value(tensor.name, weights(name, tensor))
+            proto = model.graph.initializer.add(name=name, data_type=_float_type())
+            proto.dims.extend(tensor.shape)
+            # little-endian bytes, as the format has them on every machine
+            proto.raw_data = values.astype("<f4", copy=False).tobytes()
+    else:
+        model.graph.initializer.extend(_external_initializers(stored, data_file))
+    model.graph.initializer.extend(builder.constants)
     return model
+
+
+def weight_chunks(graph: Graph, weights: Value, opset: int = DEFAULT_OPSET) -> Iterator[bytes]:
+    """The content of the data file of `emit_onnx`, piece by piece: one tensor is in memory at a time.
+
+    Args:
+        graph: the graph of the model.
+        weights: gives each tensor's value by its full name, once.
+        opset: the model's.
+    """
+    builder, _ = _build(graph, opset)
+    written = 0
+    for name, tensor, operator in _stored(graph, builder):
+        padding = -written % ALIGNMENT
+        yield bytes(padding)
+        values = weights(name, tensor)
+        rows = max(1, CHUNK_BYTES // max(1, values[:1].nbytes))
+        for start in range(0, len(values), rows):
+            piece = operator.inference_value(tensor.name, values[start : start + rows])
+            yield piece.astype("<f4", copy=False).tobytes()
+        del values  # before the next one is made
+        written += padding + 4 * prod(tensor.shape)
+
+
+def weight_bytes(graph: Graph) -> int:
+    """How many bytes the weights of a graph take in an ONNX model."""
+    counted = (t for _, t in tensors(graph) if t.initialisation != "counter")
+    return sum(4 * prod(tensor.shape) for tensor in counted)
+
+
+def _build(graph: Graph, opset: int) -> tuple[LayerBuilder, str]:
+    """The nodes of the whole graph, and the name of its result."""
+    builder = LayerBuilder(opset)
+    value_of = {INPUT: INPUT}
+    for node in graph:
+        builder.layer = node.name
+        inputs = [value_of[name] for name in node.inputs]
+        value_of[node.name] = node.operator.onnx_form(builder, inputs, graph.input_shapes(node))
+    return builder, value_of[graph.output]
+
+
+def _stored(graph: Graph, builder: LayerBuilder) -> list[tuple[str, Tensor, Operator]]:
+    """The tensors that the nodes read, in the graph's order."""
+    used = {name for node in builder.nodes for name in node.input}
+    return [each for each in owned_tensors(graph) if each[0] in used]
+
+
+def _external_initializers(
+    stored: Sequence[tuple[str, Tensor, Operator]], data_file: str
+) -> list[onnx.TensorProto]:
+    """Initializers that say where in the data file their values are."""
+    from onnx import StringStringEntryProto, TensorProto
+
+    protos, offset = [], 0
+    for name, tensor, _ in stored:
+        offset += -offset % ALIGNMENT
+        length = 4 * prod(tensor.shape)
+        proto = TensorProto(name=name, data_type=_float_type(), dims=tensor.shape)
+        proto.data_location = TensorProto.EXTERNAL
+        where = {"location": data_file, "offset": str(offset), "length": str(length)}
+        proto.external_data.extend(StringStringEntryProto(key=k, value=v) for k, v in where.items())
+        protos.append(proto)
+        offset += length
+    return protos
 
 
 def _name_output(builder: LayerBuilder, value: str) -> None:
@@ -160,15 +235,6 @@ def _name_output(builder: LayerBuilder, value: str) -> None:
     if value == INPUT:
         builder.layer = OUTPUT
         builder.node("Identity", [INPUT])
-
-
-def _initializer(name: str, values: Array) -> onnx.TensorProto:
-    from onnx import TensorProto
-
-    proto = TensorProto(name=name, data_type=_float_type(), dims=values.shape)
-    # little-endian bytes, as the format has them on every machine
-    proto.raw_data = values.astype("<f4", copy=False).tobytes()
-    return proto
 
 
 def _dimensions(graph: Graph, name: str) -> list[str | int]:
@@ -209,11 +275,12 @@ def check_onnx(model: onnx.ModelProto) -> None:
     import onnx
     from onnx import helper
 
-    kept = [t for t in model.graph.initializer if not t.raw_data]
+    stored = {t.name for t in model.graph.initializer if t.raw_data or t.external_data}
+    kept = [t for t in model.graph.initializer if t.name not in stored]
     typed = [
         helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
         for t in model.graph.initializer
-        if t.raw_data
+        if t.name in stored
     ]
     graph = helper.make_graph(
         list(model.graph.node),

@@ -282,7 +282,7 @@ class Operator:
         return False
 
     def inference_value(self, name: str, value: Any) -> Any:
-        """What stands for one of its tensors (a numpy array) where nothing is trained."""
+        """What stands for one of its tensors (a numpy array, or a run of its rows) where nothing is trained."""
         return value
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
