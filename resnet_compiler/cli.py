@@ -6,23 +6,29 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnet_compiler import __version__
+from resnet_compiler.console import (
+    FINE,
+    UNVERIFIED,
+    WRONG,
+    compile_all,
+    graphs_or_exit,
+    misuse,
+    print_json,
+    reporting,
+    show,
+)
 
 if TYPE_CHECKING:
-    from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.graph import Graph
-    from resnet_compiler.library import SpecFile
     from resnet_compiler.output import Content
-    from resnet_compiler.pipeline import Compilation
 
-T = TypeVar("T")
-FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
 
 app = typer.Typer(
     name="resnetc",
@@ -68,22 +74,22 @@ def common(
         print(f"resnetc {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        _misuse("a command is needed; `resnetc --help` lists them")
+        misuse("a command is needed; `resnetc --help` lists them")
 
 
 @app.command()
 def check(specs: Specs, as_json: AsJson = False) -> None:
     """Check specs: the language, every shape, every residual add, and what `expect` says."""
-    compilations = _compile(specs)
+    compilations = compile_all(specs)
     if as_json:
         from resnet_compiler.report import check_dict
 
-        _print_json([check_dict(each) for each in compilations])
+        print_json([check_dict(each) for each in compilations])
     else:
         for each in compilations:
             if each.graph is not None:
                 print(f"{each.graph.identity.name}: {_verdict(each.graph)}")
-        _show(compilations)
+        show(compilations)
     raise typer.Exit(FINE if all(each.valid for each in compilations) else WRONG)
 
 
@@ -108,13 +114,13 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
-    compilations = _compile(specs)
-    graphs = _graphs_or_exit(compilations)
+    compilations = compile_all(specs)
+    graphs = graphs_or_exit(compilations)
     files: dict[pathlib.Path, Content] = {}
     for graph in graphs:
         for path, wanted in _destinations(graph, output, target, len(graphs)):
             if path in files:
-                _misuse(
+                misuse(
                     f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}"
                 )
             files |= _emit(graph, wanted, path, opset, seed)
@@ -127,11 +133,9 @@ def build(
         raise typer.Exit(WRONG if differences else FINE)
     from resnet_compiler.output import write_all
 
-    sizes = _reporting(lambda: write_all(files))
+    sizes = reporting(lambda: write_all(files))
     if as_json:
-        _print_json(
-            [{"name": g.identity.name, "files": _written(g, files, output)} for g in graphs]
-        )
+        print_json([{"name": g.identity.name, "files": _written(g, files, output)} for g in graphs])
     else:
         from resnet_compiler.report import summary_text
 
@@ -150,9 +154,9 @@ def summary(
     """Print layers, shapes, parameters and MACs, and where the weighted layers are."""
     from resnet_compiler.report import summary_dict, summary_text
 
-    graphs = _graphs_or_exit(_compile(specs))
+    graphs = graphs_or_exit(compile_all(specs))
     if as_json:
-        _print_json([summary_dict(graph) for graph in graphs])
+        print_json([summary_dict(graph) for graph in graphs])
     else:
         print("\n\n".join(summary_text(graph, depth.value) for graph in graphs))
 
@@ -173,13 +177,13 @@ def verify(
 
     missing = [name for name in ("torch", "onnxruntime") if find_spec(name) is None]
     if missing:
-        _misuse(
+        misuse(
             f"verify needs {' and '.join(missing)}: pip install 'resnet-compiler[torch,onnxruntime]'"
         )
     from resnet_compiler.verify import verify as compare
 
     results, failed = [], False
-    for graph in _graphs_or_exit(_compile(specs)):
+    for graph in graphs_or_exit(compile_all(specs)):
         found = compare(graph, seed, opset)
         worst = max(each.relative for each in found)
         passed = worst <= tolerance
@@ -200,7 +204,7 @@ def verify(
                     f"  greatest difference {each.absolute:.2e} absolute, {each.relative:.2e} relative"
                 )
     if as_json:
-        _print_json(results)
+        print_json(results)
     raise typer.Exit(UNVERIFIED if failed else FINE)
 
 
@@ -222,6 +226,24 @@ def list_specs(
         print(json.dumps(chosen, indent=2))
     else:
         print("\n".join(chosen) if chosen else f"no shipped spec matches {pattern}")
+
+
+@app.command()
+def operators(as_json: AsJson = False) -> None:
+    """List the operators: attributes, and what each does."""
+    from resnet_compiler.reference import operator_entries, reference_text
+
+    entries = operator_entries()
+    print(json.dumps(entries, indent=2) if as_json else reference_text(entries))
+
+
+@app.command()
+def blocks(as_json: AsJson = False) -> None:
+    """List the shipped blocks: parameters, and what each is."""
+    from resnet_compiler.reference import block_entries, reference_text
+
+    entries = block_entries()
+    print(json.dumps(entries, indent=2) if as_json else reference_text(entries))
 
 
 @app.command()
@@ -249,69 +271,18 @@ def init(
     from resnet_compiler.templating import environment
 
     if not NAME.fullmatch(name) or "." in name:
-        _misuse(
+        misuse(
             f"`{name}` cannot be a name: write letters, digits and `_`, not starting with a digit"
         )
     path = pathlib.Path(f"{name}.yaml")
     if path.exists() and not force:
-        _misuse(f"{path} is there already; --force replaces it")
+        misuse(f"{path} is there already; --force replaces it")
     text = environment().get_template("spec.yaml.j2").render(name=name)
-    _reporting(lambda: write_all({path: [text.encode()]}))
+    reporting(lambda: write_all({path: [text.encode()]}))
     print(f"wrote {path}; next: resnetc check {path}")
 
 
-# --- what the commands share -----------------------------------------------------------------------------------------
-
-
-def _compile(names: Sequence[str]) -> list[Compilation]:
-    """Compile every spec that the names mean; a name that means nothing is misuse."""
-    from resnet_compiler.pipeline import compile_file
-
-    return [compile_file(spec) for spec in _find(names)]
-
-
-def _find(names: Sequence[str]) -> list[SpecFile]:
-    from resnet_compiler.diagnostics import SpecError
-    from resnet_compiler.library import expand
-
-    try:
-        return [spec for name in names for spec in expand(name)]
-    except SpecError as failure:
-        _render(failure.diagnostics, {})
-        raise typer.Exit(MISUSE) from None
-
-
-def _graphs_or_exit(compilations: Sequence[Compilation]) -> list[Graph]:
-    """The graphs, when every spec is right; otherwise the findings are shown, and the command ends."""
-    _show(compilations)
-    graphs = [each.graph for each in compilations if each.graph is not None]
-    if len(graphs) < len(compilations):
-        raise typer.Exit(WRONG)
-    return graphs
-
-
-def _show(compilations: Iterable[Compilation]) -> None:
-    for each in compilations:
-        if each.diagnostics:
-            _render(each.diagnostics, dict(each.texts))
-
-
-def _render(diagnostics: Sequence[Diagnostic], texts: dict[str, str]) -> None:
-    """Diagnostics on standard error, in colour on a terminal unless NO_COLOR is set."""
-    from resnet_compiler.render import render
-
-    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    print(render(diagnostics, "full", texts, color=color), end="\n\n", file=sys.stderr)
-
-
-def _reporting(action: Callable[[], T]) -> T:
-    from resnet_compiler.diagnostics import SpecError
-
-    try:
-        return action()
-    except SpecError as failure:
-        _render(failure.diagnostics, {})
-        raise typer.Exit(MISUSE) from None
+# --- where and what `build` writes -----------------------------------------------------------------------------------
 
 
 def _verdict(graph: Graph) -> str:
@@ -335,7 +306,7 @@ def _destinations(
     single = by_suffix.get(output.suffix)
     if single is not None and not output.is_dir():
         if count > 1 or (target and target != [single]):
-            _misuse(
+            misuse(
                 f"{output.as_posix()} is one file; give -o a folder for several specs or targets"
             )
         return [(output, single)]
@@ -357,16 +328,6 @@ def _emit(
 
 def _written(graph: Graph, files: Iterable[pathlib.Path], output: pathlib.Path) -> list[str]:
     return [p.as_posix() for p in files if p == output or p.parent.name == graph.identity.name]
-
-
-def _print_json(items: Sequence[Any]) -> None:
-    """One object for one spec, a list for several."""
-    print(json.dumps(items[0] if len(items) == 1 else items, indent=2, ensure_ascii=False))
-
-
-def _misuse(message: str) -> NoReturn:
-    print(f"resnetc: {message}", file=sys.stderr)
-    raise typer.Exit(MISUSE)
 
 
 def main() -> None:
