@@ -22,6 +22,7 @@ def make_block(
     value: str,
     span: Span,
     shortcut: Located | None = None,
+    name_span: Span | None = None,
 ) -> str:
     """Make an instance of a block under a name; returns its output."""
     block = maker.block(word)
@@ -33,6 +34,7 @@ def make_block(
             f"`{word}` is nested {place.depth} deep: blocks use each other without end",
             span,
         )
+    maker.refuse_taken(name, name_span or span)
     environment = _environment(maker, block, arguments, place, value, span)
     inner = Place(name, environment, {INPUT: value}, place.depth + 1)
     count = len(maker.nodes)
@@ -83,7 +85,7 @@ def _environment(
                 or [f"it has: {', '.join(block.parameters) or 'none'}"],
             )
     bindings = {**inherited, "in_channels": Bound(maker.shape(value)[0])}
-    environment = Environment(bindings, maker.knows_word)
+    environment = Environment(bindings, maker)
     for name, default in block.parameters.items():
         if name in arguments:
             bindings[name] = arguments[name]
@@ -95,7 +97,7 @@ def _environment(
                 secondary=[Label(default.span, "required here")],
             )
         else:
-            bindings[name] = environment.bind(default)
+            bindings[name] = environment.default(default)
     bindings |= {name: arguments[name] for name in inherited if name in arguments}
     return environment.extended(evaluate_let(block.let, environment))
 

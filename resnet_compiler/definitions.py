@@ -111,7 +111,7 @@ class Network:
     act: Located | None
     defaults: MappingType[str, MappingType[str, Located]]
     let: MappingType[str, Located]
-    names: str
+    names: Located | None
     stem: tuple[Layer, ...]
     stages: tuple[Stage, ...]
     head: tuple[Layer, ...]
@@ -138,7 +138,7 @@ def network_of(root: Mapping) -> Network:
         act=_located(root.get("act")),
         defaults=MappingProxyType({word: _mapping(node) for word, _, node in _entries(defaults)}),
         let=_mapping(root.get("let")),
-        names=_text(root, "names") or "{stage}.{index}",
+        names=_located(root.get("names")),
         stem=_layers(root.get("stem")),
         stages=tuple(_stage(item) for item in _items(root.get("stages"))),
         head=_layers(root.get("head")),

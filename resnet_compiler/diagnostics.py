@@ -22,6 +22,11 @@ class Span:
     end_line: int
     end_column: int
 
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the file came with the compiler, so that the text to change is elsewhere."""
+        return self.file.startswith("specs/")
+
 
 @dataclass(frozen=True, slots=True)
 class Label:

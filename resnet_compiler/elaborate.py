@@ -6,11 +6,13 @@ from types import MappingProxyType
 
 from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Located
-from resnet_compiler.diagnostics import error
+from resnet_compiler.diagnostics import did_you_mean, error
 from resnet_compiler.environment import BlockCall, Bound, Environment
-from resnet_compiler.graph import INPUT, Graph, Identity, Stage, build_structure
+from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage, build_structure
 from resnet_compiler.maker import Maker, Place
 from resnet_compiler.operators import OPERATORS
+from resnet_compiler.operators.base import integer
+from resnet_compiler.source import locate_key
 
 
 def elaborate(maker: Maker, identity: Identity) -> Graph:
@@ -19,7 +21,8 @@ def elaborate(maker: Maker, identity: Identity) -> Graph:
     Raises:
         SpecError: with all findings so far, as soon as one makes the rest meaningless.
     """
-    words = Environment({}, maker.knows_word)
+    _check_defaults(maker)
+    words = Environment({}, maker)
     defaults = {"norm": Bound(BlockCall("batch_norm")), "act": Bound(BlockCall("relu"))}
     for name, given in (("norm", maker.network.norm), ("act", maker.network.act)):
         if given is not None:
@@ -47,6 +50,22 @@ def elaborate(maker: Maker, identity: Identity) -> Graph:
     )
 
 
+def _check_defaults(maker: Maker) -> None:
+    """Refuse `defaults` of operators and attributes that there are not."""
+    for word, attributes in maker.network.defaults.items():
+        for name, located in attributes.items():
+            if word not in OPERATORS:
+                near = did_you_mean(word, OPERATORS)
+                summary = f"there is no operator `{word}` to have defaults"
+                at = locate_key(maker.network.root, ("defaults", word))
+                raise maker.failure(codes.UNKNOWN_WORD, summary, at, help=near)
+            known = OPERATORS[word].attributes()
+            if name not in known:
+                help = did_you_mean(name, known) or [f"it has: {', '.join(known) or 'none'}"]
+                summary = f"`{word}` has no attribute `{name}`"
+                raise maker.failure(codes.UNKNOWN_ATTRIBUTE, summary, located.key, help=help)
+
+
 def _stages(maker: Maker, top: Environment, named: dict[str, str], value: str) -> str:
     depths = [_depth(maker, stage, top) for stage in maker.network.stages]
     total = sum(depths)
@@ -65,19 +84,11 @@ def _stages(maker: Maker, top: Environment, named: dict[str, str], value: str) -
 
 
 def _depth(maker: Maker, stage: definitions.Stage, top: Environment) -> int:
-    depth = top.evaluate(stage.depth)
-    if (
-        isinstance(depth, bool)
-        or not isinstance(depth, int | float)
-        or depth != int(depth)
-        or depth < 1
-    ):
-        raise maker.failure(
-            codes.WRONG_VALUE,
-            "`depth` is the number of blocks, an integer from 1",
-            stage.depth.span,
-        )
-    return int(depth)
+    try:
+        return integer(top.evaluate(stage.depth), 1)
+    except ValueError as reason:
+        summary = f"`depth`, the number of blocks: {reason}"
+        raise maker.failure(codes.WRONG_VALUE, summary, stage.depth.span) from None
 
 
 def _stage(
@@ -89,7 +100,7 @@ def _stage(
     top: Environment,
     value: str,
 ) -> str:
-    pattern = str(stage.names.value) if stage.names else maker.network.names
+    pattern = stage.names or maker.network.names or Located("{stage}.{index}", stage.span)
     made: list[str] = []
     for index in range(depth):
         counters = {
@@ -99,8 +110,12 @@ def _stage(
             "block_count": total,
         }
         here = top.extended({name: Bound(number) for name, number in counters.items()})
-        filled = pattern.replace("{stage}", stage.name)
-        name = here.interpolate(filled, stage.names.span if stage.names else stage.span)
+        filled = str(pattern.value).replace("{stage}", stage.name)
+        name = here.interpolate(filled, pattern.span)
+        if not NAME.fullmatch(name):
+            raise maker.failure(
+                codes.INVALID_NAME, f"`{name}` cannot be a block's name", pattern.span
+            )
         with maker.tracing(name, stage.span):
             arguments = {
                 key: _per_block(maker, key, argument, here, index, depth)
@@ -115,7 +130,15 @@ def _stage(
                 raise maker.unknown_word(str(stage.block.value), stage.block.span, blocks_only=True)
             place = Place("", here, {})
             value = blocks.make_block(
-                maker, call.word, arguments, place, name, value, stage.block.span, stage.shortcut
+                maker,
+                call.word,
+                arguments,
+                place,
+                name,
+                value,
+                stage.block.span,
+                stage.shortcut,
+                pattern.span,
             )
         made.append(name)
     maker.stages.append(Stage(stage.name, tuple(made), value))
@@ -146,6 +169,6 @@ def _refuse_unused(maker: Maker, output: str) -> None:
         if node.name in alive:
             alive.update(node.inputs)
     dead = [node for node in maker.nodes.values() if node.name not in alive]
-    for node in dead:
+    for node in {node.span: node for node in reversed(dead)}.values():
         summary = f"nothing uses the output of `{node.name}`"
         maker.diagnostics.append(error(codes.UNUSED_LAYER, summary, node.span))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from resnet_compiler import codes
 from resnet_compiler.definitions import Call, Located
-from resnet_compiler.diagnostics import Span, SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import (
+    Diagnostic,
+    Label,
+    Span,
+    SpecError,
+    did_you_mean,
+    error,
+)
 from resnet_compiler.expressions import FUNCTIONS, ExpressionError, evaluate, names_in
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
@@ -38,20 +45,34 @@ class BlockCall:
         return self.word
 
 
+class Vocabulary(Protocol):
+    """The words that name operators and blocks."""
+
+    def knows_word(self, word: str) -> bool: ...
+
+    def words(self) -> list[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Names and their values; ``knows_word`` tells whether a word names an operator or a block."""
+    """Names and their values, and the words that name operators and blocks."""
 
     bindings: Mapping[str, Bound]
-    knows_word: Callable[[str], bool]
+    vocabulary: Vocabulary
 
     def extended(self, bindings: Mapping[str, Bound]) -> Environment:
         """This environment with more bindings laid over it."""
-        return Environment({**self.bindings, **bindings}, self.knows_word)
+        return Environment({**self.bindings, **bindings}, self.vocabulary)
 
     def bind(self, located: Located) -> Bound:
         """A written value, evaluated here; its origins are the places its names were given."""
         return Bound(self.evaluate(located), self.origins(located), located.span, located.key)
+
+    def default(self, located: Located) -> Bound:
+        """A parameter's default, evaluated here; it comes from nowhere in the spec but from the names it reads."""
+        return Bound(
+            self.evaluate(located), self._named_origins(located), located.span, located.key
+        )
 
     def evaluate(self, located: Located) -> Any:
         """A written value, evaluated here: a number, a flag, None, a tuple or a BlockCall.
@@ -71,12 +92,13 @@ class Environment:
 
     def origins(self, located: Located) -> tuple[Span, ...]:
         """The places in the spec that decide a value: those of the names it reads, or its own."""
-        if isinstance(located.value, str):
-            names = [name for name in names_in(located.value) if name in self.bindings]
-            spans = [span for name in names for span in self.bindings[name].origins]
-            if spans:
-                return tuple(dict.fromkeys(spans))
-        return (located.entry,)
+        return self._named_origins(located) or (located.entry,)
+
+    def _named_origins(self, located: Located) -> tuple[Span, ...]:
+        if not isinstance(located.value, str):
+            return ()
+        names = [name for name in names_in(located.value) if name in self.bindings]
+        return tuple(dict.fromkeys(s for name in names for s in self.bindings[name].origins))
 
     def interpolate(self, text: str, span: Span) -> str:
         """A name with each `{expression}` replaced by its value."""
@@ -100,21 +122,35 @@ class Environment:
 
     def _expression(self, text: str, span: Span) -> Any:
         word = text.strip()
-        if word not in self.bindings and _SINGLE_WORD.fullmatch(word) and self.knows_word(word):
+        if (
+            word not in self.bindings
+            and _SINGLE_WORD.fullmatch(word)
+            and self.vocabulary.knows_word(word)
+        ):
             return BlockCall(word, {}, span)
         try:
             return evaluate(text, lambda name: self.bindings[name].value)
         except ExpressionError as failure:
-            help = did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) if failure.word else ()
-            values = self.values_of(text)
-            raise SpecError(
-                [
-                    error(
-                        codes.INVALID_EXPRESSION,
-                        f"`{text}` cannot be evaluated: {failure.reason}",
-                        span,
-                        notes=[f"here {values}"] if values else [],
-                        help=help,
-                    )
-                ]
-            ) from None
+            raise SpecError([self._refusal(text, span, failure)]) from None
+
+    def _refusal(self, text: str, span: Span, failure: ExpressionError) -> Diagnostic:
+        """What is said of an expression without a value: at the spec's text that gave it a bad one, if there is any."""
+        if failure.word == text.strip():
+            known = [*self.bindings, *self.vocabulary.words()]
+            return error(
+                codes.UNKNOWN_WORD,
+                f"nothing is called `{failure.word}` here: no value, operator or block",
+                span,
+                help=did_you_mean(failure.word, known),
+            )
+        values = self.values_of(text)
+        ours = span.is_shipped and not failure.word
+        given = self._named_origins(Located(text, span)) if ours else ()
+        return error(
+            codes.INVALID_EXPRESSION,
+            f"`{text}` cannot be evaluated: {failure.reason}",
+            given[0] if given else span,
+            secondary=[Label(span, "evaluated here")] if given else [],
+            notes=[f"here {values}"] if values else [],
+            help=did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) if failure.word else (),
+        )

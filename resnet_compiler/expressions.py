@@ -126,7 +126,7 @@ def _parse(text: str) -> ast.expr:
 def _value(node: ast.AST, lookup: Lookup) -> Any:
     match node:
         case ast.Constant(value=value):
-            return value
+            return _bounded(value)
         case ast.Name(id=name):
             return _WORDS[name] if name in _WORDS else _look_up(name, lookup)
         case ast.BinOp(left=left, op=op, right=right):

@@ -189,8 +189,11 @@ def verify_graph(graph: Graph) -> None:
     """
     structure = graph.structure
     seen = {INPUT}
-    for node in graph:
-        if node.name in seen or structure.nodes[node.name]["node"] is not node:
+    for name in structure:
+        if name == INPUT:
+            continue
+        node = graph[name]
+        if node.name != name or node.name in seen:
             raise GraphError(f"{node.name}: the name is taken twice or filed under another")
         for source in node.inputs:
             if source not in seen:

@@ -12,7 +12,7 @@ from resnet_compiler.environment import BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import Maker, Place
 from resnet_compiler.operators import OPERATORS
-from resnet_compiler.operators.base import Operator, coerce
+from resnet_compiler.operators.base import Operator, coerce, describe, integer
 
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
@@ -37,7 +37,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         place.layers[local] = value
         return value
     inputs = _inputs(maker, layer, place, value)
-    word, arguments = layer.word, {}
+    word, word_span, arguments = layer.word, layer.word_span, {}
     bound = environment.bindings.get(word)
     if bound is not None:
         call = bound.value
@@ -45,12 +45,11 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             place.layers[local] = value
             return value
         if not isinstance(call, BlockCall):
-            raise maker.failure(
-                codes.UNKNOWN_WORD,
-                f"`{word}` is {call} here, not an operator or block",
-                layer.word_span,
-            )
+            at, labels = maker.given_at(bound, layer.word_span)
+            summary = f"`{word}` is {describe(call)} here, not an operator or block"
+            raise maker.failure(codes.UNKNOWN_WORD, summary, at, secondary=labels)
         word, arguments = call.word, dict(call.arguments)
+        word_span = call.span or layer.word_span
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
         key: _bind(word, key, argument, environment)
@@ -68,7 +67,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
                 codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span
             )
         output = blocks.make_block(
-            maker, word, arguments, place, name, inputs[0], layer.word_span, shortcut
+            maker, word, arguments, place, name, inputs[0], word_span, shortcut
         )
     place.layers[local] = output
     return output
@@ -83,15 +82,14 @@ def _bind(word: str, key: str, argument: Located, environment: Environment) -> B
 
 
 def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) -> str:
-    count = place.environment.evaluate(repeat.count)
-    if (
-        isinstance(count, bool)
-        or not isinstance(count, int | float)
-        or count != int(count)
-        or count < 0
-    ):
-        raise maker.failure(codes.WRONG_VALUE, "`count` is an integer from 0", repeat.count.span)
-    for turn in range(int(count)):
+    try:
+        count = integer(place.environment.evaluate(repeat.count), 0)
+    except ValueError as reason:
+        raise maker.failure(codes.WRONG_VALUE, f"`count`: {reason}", repeat.count.span) from None
+    if count > maker.limits.nodes:
+        summary = f"{count:,} turns; the limit is {maker.limits.nodes:,}"
+        raise maker.failure(codes.BLOCK_LIMIT, summary, repeat.count.span)
+    for turn in range(count):
         inner = place.environment.extended({repeat.index: Bound(turn)})
         value = make_layers(maker, repeat.layers, replace(place, environment=inner), value)
     return value
@@ -151,8 +149,9 @@ def _operator(
     given = dict(arguments)
     for key, located in maker.network.defaults.get(kind.word, {}).items():
         if key not in given:
-            given[key] = Environment({}, maker.knows_word).bind(located)
-    known = (kind, tuple((name, bound.value) for name, bound in given.items()))
+            given[key] = Environment({}, maker).bind(located)
+    # with types, since True equals 1
+    known = (kind, tuple((name, repr(bound.value)) for name, bound in given.items()))
     if known in maker.operators:
         return maker.operators[known]
     fields = kind.attributes()
@@ -172,9 +171,9 @@ def _operator(
         try:
             values[name] = coerce(fields[name], bound.value)
         except (ValueError, OverflowError) as reason:
-            raise maker.failure(
-                codes.WRONG_VALUE, f"`{name}` of `{kind.word}`: {reason}", span
-            ) from None
+            at, labels = maker.given_at(bound, layer.word_span)
+            summary = f"`{name}` of `{kind.word}`: {reason}"
+            raise maker.failure(codes.WRONG_VALUE, summary, at, secondary=labels) from None
     for name, field in fields.items():
         if name not in values and field.default is MISSING:
             raise maker.failure(

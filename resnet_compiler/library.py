@@ -170,6 +170,7 @@ class Library:
         merged = chain[-1][1]
         for _, variant in reversed(chain[:-1]):
             merged = merge(merged, variant)
+            validate(merged, "network")  # what a null took away may be needed
         return merged, tuple(file for file, _ in chain)
 
     def find_block(
@@ -213,7 +214,7 @@ class Library:
 
     def _read_block(self, path: pathlib.Path, word: str) -> Block | None:
         root = self._read(SpecFile(_shipped_display(path) or path.as_posix(), path))
-        if not any(root.get(key) for key in ("layers", "residual")) and root.get("stages"):
+        if root.get("stages") or root.get("extends"):
             del self.texts[_shipped_display(path) or path.as_posix()]
             return None  # a spec that happens to have the word's name
         validate(root, "block")

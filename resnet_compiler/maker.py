@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resnet_compiler import codes, definitions
 from resnet_compiler.codes import Code
-from resnet_compiler.definitions import Layer
+from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, did_you_mean, error
 from resnet_compiler.emit.names import reserved_part
 from resnet_compiler.environment import Bound, Environment
@@ -51,6 +51,7 @@ class Maker:
         self.limits = limits
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, Mapping[str, Bound]] = {}
+        self.prefixes: dict[str, str] = {}
         self.scopes: dict[str, Scope] = {}
         self.stages: list[Stage] = []
         self.proofs: list[Proof] = []
@@ -76,6 +77,28 @@ class Maker:
         """Whether a word names an operator or a block."""
         return word in OPERATORS or self.block(word) is not None
 
+    def refuse_taken(self, name: str, span: Span | None) -> None:
+        """Refuse a name that a layer or block has already, or that would put one of them inside another."""
+        parts = name.split(".")
+        around = [".".join(parts[:count]) for count in range(1, len(parts))]
+        outer = next((each for each in around if each in self.nodes or each in self.scopes), None)
+        if outer is not None or name in self.prefixes:
+            inside, whole = (name, outer) if outer else (self.prefixes[name], name)
+            raise self.failure(
+                codes.DUPLICATE_LAYER,
+                f"`{whole}` is complete, so `{inside}` cannot be inside it",
+                span,
+                help=["give one of them another name"],
+            )
+        if name in self.nodes or name in self.scopes or name == INPUT:
+            other = self.nodes[name].span if name in self.nodes else None
+            raise self.failure(
+                codes.DUPLICATE_LAYER,
+                f"there are two layers `{name}`",
+                span,
+                secondary=[Label(other, "the first one")] if other and other != span else [],
+            )
+
     def add_node(
         self,
         name: str,
@@ -86,14 +109,7 @@ class Maker:
     ) -> None:
         """Add a node with its shape, after checking its name, its inputs and that no size vanishes."""
         span = layer.span if layer else span
-        if name in self.nodes or name in self.scopes or name == INPUT:
-            other = self.nodes[name].span if name in self.nodes else None
-            raise self.failure(
-                codes.DUPLICATE_LAYER,
-                f"there are two layers `{name}`",
-                span,
-                secondary=[Label(other, "the first one")] if other and other != span else [],
-            )
+        self.refuse_taken(name, span)
         if not NAME.fullmatch(name):
             raise self.failure(
                 codes.INVALID_NAME,
@@ -119,11 +135,13 @@ class Maker:
             shape = operator.infer([self.shape(source) for source in inputs])
         except ShapeError as reason:
             origin = self.origins.get(name, {}).get(reason.attribute or "")
-            at = origin.span if origin and origin.span else (layer.word_span if layer else span)
+            assert layer is not None
+            at, labels = self.given_at(origin, layer.word_span)
             raise self.failure(
                 codes.SHAPE_MISMATCH,
                 f"{name}: {reason.reason}",
                 at,
+                secondary=labels,
                 help=[reason.help] if reason.help else [],
             ) from None
         for dim in shape:
@@ -133,6 +151,8 @@ class Maker:
         for dim in (dim for source in inputs for dim in self.shape(source) if least > 1):
             if dim_at(dim, self.declared) < least and not isinstance(dim, int):
                 self._refuse_vanishing(name, self.shape(inputs[0]), span)
+        parts = name.split(".")
+        self.prefixes |= {".".join(parts[:count]): name for count in range(1, len(parts))}
         self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
 
     def _refuse_vanishing(self, name: str, shape: Shape, span: Span | None) -> None:
@@ -147,10 +167,16 @@ class Maker:
             ],
         )
 
+    def words(self) -> list[str]:
+        """Every word there is, for suggestions."""
+        blocks = self.library.block_words(self.network.blocks, self.chain)
+        return ["norm", "act", *OPERATORS, *blocks]
+
     def unknown_word(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
         """The error for a word that names nothing."""
-        blocks = self.library.block_words(self.network.blocks, self.chain)
-        known = blocks if blocks_only else ["norm", "act", *OPERATORS, *blocks]
+        known = self.words()
+        if blocks_only:
+            known = [word for word in known if word not in OPERATORS]
         what = "block" if blocks_only else "operator or block"
         return self.failure(
             codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=did_you_mean(word, known)
@@ -172,12 +198,29 @@ class Maker:
         index = len(self.stages) - 1
         return self.network.stages[index].block.span if index >= 0 else None
 
+    def given_at(self, bound: Bound | None, fallback: Span) -> tuple[Span, list[Label]]:
+        """Where a value was given: in the spec, with the place that passes it on, or else at the fallback."""
+        if bound is None or bound.span is None:
+            return fallback, []
+        if bound.origins and bound.origins[0] not in (
+            bound.span,
+            Located(None, bound.span, bound.key).entry,
+        ):
+            return bound.origins[0], [Label(bound.span, "passed on here")]
+        return bound.span, []
+
     @contextmanager
     def tracing(self, name: str, span: Span) -> Iterator[None]:
-        """Remember which block of which stage is being made, for errors in the block's own file."""
+        """Remember which block of which stage is being made; errors inside tell it."""
         self._trace.append((name, span))
-        yield
-        self._trace.pop()
+        known = {id(diagnostic) for diagnostic in self.diagnostics}
+        try:
+            yield
+        except SpecError as failure:
+            found = failure.diagnostics
+            raise SpecError(d if id(d) in known else traced(d, name, span) for d in found) from None
+        finally:
+            self._trace.pop()
 
     def failure(
         self,
@@ -188,12 +231,19 @@ class Maker:
         secondary: Iterable[Label] = (),
         help: Iterable[str] = (),
     ) -> SpecError:
-        """An error to raise: everything found so far, and this, with the block instance it happened in."""
-        labels = [*secondary]
-        if self._trace:
-            name, stage = self._trace[-1]
-            if span != stage:
-                labels.append(Label(stage, f"while making {name}"))
-        return SpecError(
-            [*self.diagnostics, error(code, summary, span, secondary=labels, help=help)]
-        )
+        """An error to raise: everything found so far, and this."""
+        new = error(code, summary, span, secondary=secondary, help=help)
+        return SpecError([*self.diagnostics, new])
+
+
+def traced(diagnostic: Diagnostic, name: str, stage: Span) -> Diagnostic:
+    """A diagnostic with the stage it was made for. Where it points into a shipped block, the stage comes first."""
+    primary = diagnostic.primary
+    labels = [primary, *diagnostic.secondary] if primary else []
+    if any((label.span.file, label.span.line) == (stage.file, stage.line) for label in labels):
+        return diagnostic
+    here = Label(stage, f"while making {name}")
+    if primary and primary.span.is_shipped and not stage.is_shipped:
+        inside = Label(primary.span, primary.text or "in this block")
+        return replace(diagnostic, primary=here, secondary=(inside, *diagnostic.secondary))
+    return replace(diagnostic, secondary=(*diagnostic.secondary, here))

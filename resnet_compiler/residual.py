@@ -213,7 +213,9 @@ def _mismatch(
     said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
     reason = {
         "identity": "an identity cannot change the shape",
-        "auto": "the shapes differ, and the block has no projection",
+        "auto": "the block's own projection does not give the residual path's shape"
+        if block.shortcut
+        else "the shapes differ, and the block has no projection",
     }.get(said, f"the shortcut ends with {_numbers(maker, right)}")
     entry = maker.nodes.get(node.inputs[1])
     if entry is not None and entry.span and said == "identity" and maker.previous_stage_span:

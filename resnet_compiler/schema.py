@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from resnet_compiler.spec import WORD
+
 
 def json_schema(form: Literal["network", "block"]) -> dict[str, Any]:
     """The schema of spec files or of block files.
@@ -27,6 +29,11 @@ def _draft7(value: Any) -> Any:
     result = {
         ("definitions" if key == "$defs" else key): _draft7(item) for key, item in value.items()
     }
+    patterns = result.get("patternProperties")
+    if isinstance(patterns, dict) and "additionalProperties" not in result:
+        result["additionalProperties"] = False  # a key of another form is refused, not overlooked
+    if isinstance(result.get("additionalProperties"), dict) and "properties" in result:
+        result["propertyNames"] = {"pattern": WORD, "maxLength": 100}
     reference = result.get("$ref")
     if isinstance(reference, str):
         pointer = {"$ref": reference.replace("#/$defs/", "#/definitions/")}

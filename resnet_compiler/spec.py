@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -39,6 +40,12 @@ def _form(value: Any) -> str:
     return "list" if isinstance(value, list) else "scalar"
 
 
+def _integral(value: Any) -> Any:
+    """224.0 is 224: JSON Schema draft 7 knows no difference, so there is none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(_integral)]
 Arguments = TypeAliasType("Arguments", "dict[Word, Value] | None")
 Call = Annotated[dict[Word, Arguments], Field(min_length=1, max_length=1)]
 Value = TypeAliasType(
@@ -88,7 +95,7 @@ class Repeat(Strict):
     """Layers that stand `count` times one behind the other; `index` names the number of the turn, from 0."""
 
     index: Word
-    count: int | Expression
+    count: Integer | Expression
     layers: Layers
 
 
@@ -151,15 +158,15 @@ LayersOrOverrides = Annotated[
 class OpenSize(Strict):
     """Sizes along one axis of the input that the network is for: every multiple of a number, from a minimum on."""
 
-    multiple_of: Annotated[int, Field(ge=1, le=65536)] = 1
-    minimum: Annotated[int, Field(ge=1, le=65536)] | None = None
-    default: Annotated[int, Field(ge=1, le=65536)] | None = Field(
+    multiple_of: Annotated[int, Field(ge=1, le=65536), BeforeValidator(_integral)] = 1
+    minimum: Annotated[int, Field(ge=1, le=65536), BeforeValidator(_integral)] | None = None
+    default: Annotated[int, Field(ge=1, le=65536), BeforeValidator(_integral)] | None = Field(
         default=None,
         description="the size at which costs are counted; by default the first multiple from 224 on",
     )
 
 
-PixelCount = Annotated[int, Field(ge=1, le=65536)]
+PixelCount = Annotated[int, Field(ge=1, le=65536), BeforeValidator(_integral)]
 InputSize = Annotated[
     Annotated[PixelCount, Tag("scalar")] | Annotated[OpenSize, Tag("mapping")],
     Discriminator(_word_or_mapping),
@@ -169,7 +176,7 @@ InputSize = Annotated[
 class Input(Strict):
     """The image: channels, and the size, either one that is declared or all of a kind."""
 
-    channels: Annotated[int, Field(ge=1, le=2**20)] = 3
+    channels: Annotated[int, Field(ge=1, le=2**20), BeforeValidator(_integral)] = 3
     height: InputSize = 224
     width: InputSize = 224
 
@@ -224,7 +231,7 @@ class Stage(BaseModel):
     __pydantic_extra__: dict[Word, Value]
 
     block: Word
-    depth: int | Expression
+    depth: Integer | Expression
     stride: Value = Field(default=None, description="the stride of the stage's first block")
     shortcut: WordOrCall | None = Field(
         default=None,
@@ -240,7 +247,7 @@ class StageOverride(Stage):
     """What a variant changes of a stage; `null` takes a parameter away."""
 
     block: Word | None = None  # type: ignore[assignment]
-    depth: int | Expression | None = None  # type: ignore[assignment]
+    depth: Integer | Expression | None = None  # type: ignore[assignment]
 
 
 StageItem = Annotated[dict[LayerName, Stage], Field(min_length=1, max_length=1)]
@@ -258,10 +265,10 @@ StagesOrOverrides = Annotated[
 class Expect(Strict):
     """Facts that must be true of the network; each is checked at every compile."""
 
-    weighted_layers: int | None = None
-    parameters: int | None = None
-    macs: int | None = None
-    output_shape: list[int] | None = None
+    weighted_layers: Integer | None = None
+    parameters: Integer | None = None
+    macs: Integer | None = None
+    output_shape: list[Integer] | None = None
 
 
 def _complete_without_extends(schema: dict[str, Any]) -> None:

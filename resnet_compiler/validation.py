@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import Diagnostic, SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import Diagnostic, Span, SpecError, did_you_mean, error
 from resnet_compiler.source import Mapping, Node, Sequence, locate, locate_key, plain
 
 if TYPE_CHECKING:
@@ -90,46 +90,76 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
             return error(codes.MISSING_KEY, summary, meant, help=[f"did you mean `{missing}`?"])
         return error(codes.MISSING_KEY, f"`{missing}` is missing", locate_key(root, above))
     if kind == "string_pattern_mismatch":
-        name = locate_key(root, path) if "[key]" in location else value
-        reason = (
-            "only letters, digits and `_`, not starting with a digit"
-            if "key" in str(location)
-            else ""
-        )
+        at = locate_key(root, path) if "[key]" in location else value
+        name = path[-1] if "[key]" in location and path else plain(_at(root, path))
         return error(
-            codes.INVALID_NAME,
-            f"{where} cannot be a name or text here",
-            name,
-            help=[reason] if reason else [f"it must match {context.get('pattern')}"],
+            codes.INVALID_NAME, f"`{name}` cannot stand here", at, help=[_form_of(context)]
         )
     if kind in _TYPES or kind.endswith("_type"):
-        needed = _TYPES.get(kind, kind.removesuffix("_type"))
-        return error(codes.WRONG_TYPE, f"{where} needs {needed}", value)
-    if kind in ("too_short", "too_long"):
         return error(
-            codes.WRONG_FORM,
-            f"{where} has {context['actual_length']} entries; one is needed"
-            if context.get("max_length") == context.get("min_length", 1) == 1
-            else f"{where} has too {'few' if kind == 'too_short' else 'many'} entries",
-            value,
-            help=["each entry of a list is one `name: …`; begin a new line with `- ` for the next"]
-            if kind == "too_long"
-            else [],
+            codes.WRONG_TYPE, f"{where} needs {_TYPES.get(kind, 'another kind of value')}", value
         )
-    if kind in ("one_operator", "layers_or_residual", "no_layers", "no_stages", "not_a_list"):
-        span = locate(root, (context["key"],)) if kind == "not_a_list" else locate_key(root, path)
-        return error(codes.WRONG_FORM, detail["msg"], span)
-    return error(codes.WRONG_VALUE, f"{where}: {detail['msg'].lower()}", value)
+    if kind in ("too_short", "too_long"):
+        return _wrong_length(kind, context, where, value)
+    if kind in ("string_too_short", "string_too_long"):
+        size = (
+            "is empty"
+            if kind == "string_too_short"
+            else f"is over {context['max_length']} characters"
+        )
+        return error(codes.WRONG_VALUE, f"{where} {size}", value)
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = f"at least {context['ge']:,}" if "ge" in context else f"at most {context['le']:,}"
+        return error(codes.WRONG_VALUE, f"{where} must be {bound}", value)
+    if kind == "not_a_list":
+        return error(codes.WRONG_FORM, detail["msg"], locate(root, (context["key"],)))
+    if kind == "one_operator":
+        body = _at(root, path)
+        others = body.keys() if isinstance(body, Mapping) else ()
+        near = [hint for key in others for hint in did_you_mean(key, ("from", "when"))]
+        return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path), help=near[:1])
+    return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path))
+
+
+def _wrong_length(kind: str, context: dict[str, Any], where: str, value: Span) -> Diagnostic:
+    """A list or mapping with too few or too many entries."""
+    if kind == "too_short":
+        return error(codes.WRONG_FORM, f"{where} is empty; an entry is needed", value)
+    if context["max_length"] > 1:
+        return error(codes.WRONG_FORM, f"{where} has over {context['max_length']:,} entries", value)
+    help = "one `name: …` stands in each entry; begin a new line with `- ` for the next"
+    return error(
+        codes.WRONG_FORM, f"{where} has several entries; one is needed", value, help=[help]
+    )
+
+
+def _form_of(context: dict[str, Any]) -> str:
+    """A name's form in words."""
+    if context.get("pattern", "").endswith("_]*$"):
+        return "write letters, digits and `_`, not beginning with a digit"
+    if "\\x00" in context.get("pattern", ""):
+        return "write one line of text, without control characters"
+    return "write words of letters, digits and `_`, with dots between"
+
+
+def _at(root: Node, path: tuple[int | str, ...]) -> Node:
+    """The value at a path, or the deepest on the way that exists."""
+    node = root
+    for step in path:
+        below = None
+        if isinstance(node, Mapping) and isinstance(step, str):
+            below = node.get(step)
+        elif isinstance(node, Sequence) and isinstance(step, int):
+            below = node.items[step]
+        if below is None:
+            break
+        node = below
+    return node
 
 
 def _keys(root: Node, path: tuple[int | str, ...]) -> tuple[str, ...]:
     """The keys of the mapping at a path."""
-    node: Node | None = root
-    for step in path:
-        if isinstance(node, Mapping) and isinstance(step, str):
-            node = node.get(step)
-        elif isinstance(node, Sequence) and isinstance(step, int):
-            node = node.items[step]
+    node = _at(root, path)
     return node.keys() if isinstance(node, Mapping) else ()
 
 

@@ -85,4 +85,4 @@ def test_every_command_is_described() -> None:
     ]
     assert commands
     for name in commands:
-        assert f"`resnetc {name}" in README
+        assert f"`resnetc {name}" in README, name

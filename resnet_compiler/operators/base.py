@@ -49,8 +49,13 @@ def attribute(
     )
 
 
-def _integer(value: object, minimum: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+def integer(value: object, minimum: int) -> int:
+    """A whole number of at least ``minimum``.
+
+    Raises:
+        ValueError: it is something else; the message says what is needed.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
         raise ValueError(f"an integer is needed here, not {describe(value)}")
     if value < minimum:
         raise ValueError(f"{int(value)} is too small: the least value is {minimum}")
@@ -83,15 +88,15 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
     minimum = field.metadata["minimum"]
     match kind:
         case "count":
-            return _integer(value, 1 if minimum is None else minimum)
+            return integer(value, 1 if minimum is None else minimum)
         case "index":
-            return _integer(value, 0 if minimum is None else minimum)
+            return integer(value, 0 if minimum is None else minimum)
         case "pair":
             values = value if isinstance(value, list | tuple) else (value, value)
             if len(values) != 2:
                 raise ValueError(f"one integer or [height, width] is needed, not {describe(value)}")
             least = 1 if minimum is None else minimum
-            return (_integer(values[0], least), _integer(values[1], least))
+            return (integer(values[0], least), integer(values[1], least))
         case "number":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"a number is needed here, not {describe(value)}")
@@ -105,7 +110,7 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
             dims = value if isinstance(value, list | tuple) else (value,)
             if not dims or sum(dim == -1 for dim in dims) > 1:
                 raise ValueError("a list of integers is needed, of which one at most is -1")
-            return tuple(-1 if dim == -1 else _integer(dim, 1) for dim in dims)
+            return tuple(-1 if dim == -1 else integer(dim, 1) for dim in dims)
         case "flag":
             if not isinstance(value, bool):
                 raise ValueError(f"`true` or `false` is needed here, not {describe(value)}")

@@ -1,0 +1,1 @@
+"""What tests share: peers to compare with, and specs as text."""
