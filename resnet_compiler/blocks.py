@@ -40,9 +40,18 @@ def make_block(
     count = len(maker.nodes)
     joined = None
     if block.layers is not None:
+        if shortcut is not None:
+            raise maker.failure(
+                codes.NO_SHORTCUT,
+                f"the block `{block.name}` has no residual path, so no shortcut stands beside it",
+                shortcut.entry,
+                help=["take `shortcut` away, or use a block with `residual`"],
+            )
         output = layers.make_layers(maker, block.layers, inner, value)
     else:
-        output, joined = residual.make_residual(maker, block, inner, value, shortcut, span)
+        output, joined = residual.make_residual(
+            maker, block, inner, value, shortcut, span, place.environment
+        )
     if len(maker.nodes) == count:
         return output
     maker.scopes[name] = Scope(

@@ -132,7 +132,7 @@ def _stage(
             value = blocks.make_block(
                 maker,
                 call.word,
-                arguments,
+                {**call.arguments, **arguments},
                 place,
                 name,
                 value,

@@ -129,9 +129,15 @@ class Environment:
         ):
             return BlockCall(word, {}, span)
         try:
-            return evaluate(text, lambda name: self.bindings[name].value)
+            return evaluate(text, lambda name: self._named(name, span))
         except ExpressionError as failure:
             raise SpecError([self._refusal(text, span, failure)]) from None
+
+    def _named(self, name: str, span: Span) -> Any:
+        """What a name in an expression stands for: a value, or the block or operator of that name."""
+        if name not in self.bindings and self.vocabulary.knows_word(name):
+            return BlockCall(name, {}, span)
+        return self.bindings[name].value
 
     def _refusal(self, text: str, span: Span, failure: ExpressionError) -> Diagnostic:
         """What is said of an expression without a value: at the spec's text that gave it a bad one, if there is any."""

@@ -63,7 +63,7 @@ _OPERATIONS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
 _ALLOWED = (
     *_OPERATIONS,
     *(ast.BinOp, ast.Compare, ast.UnaryOp, ast.USub, ast.Not, ast.BoolOp, ast.And, ast.Or),
-    *(ast.IfExp, ast.Call, ast.Name, ast.Load, ast.Constant),
+    *(ast.IfExp, ast.Call, ast.Name, ast.Load, ast.Constant, ast.Subscript),
 )
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "none": None}
 
@@ -146,6 +146,11 @@ def _value(node: ast.AST, lookup: Lookup) -> Any:
             return any(_value(value, lookup) for value in values)
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return _value(body if _value(test, lookup) else orelse, lookup)
+        case ast.Subscript(value=row, slice=place):
+            values, index = _value(row, lookup), _value(place, lookup)
+            if not isinstance(values, tuple) or not 0 <= _number(index) < len(values):
+                raise ExpressionError("there is no such entry in the list")
+            return values[int(index)]
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _bounded(FUNCTIONS[name](*(_number(_value(a, lookup)) for a in arguments)))
     raise AssertionError(f"not on the list of allowed nodes: {node!r}")

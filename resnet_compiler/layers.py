@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, replace
+from fnmatch import fnmatchcase
 
-from resnet_compiler import blocks, codes, definitions, residual
+from resnet_compiler import blocks, codes, definitions, joins
 from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import did_you_mean
 from resnet_compiler.environment import BlockCall, Bound, Environment
@@ -25,6 +26,10 @@ def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str)
 def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     environment = place.environment
     if layer.repeat is not None:
+        if layer.when is not None and not environment.evaluate(layer.when):
+            return value
+        if layer.sources is not None:
+            value = _inputs(maker, layer, place, value)[0]
         return _repeat(maker, layer.repeat, place, value)
     local = environment.interpolate(layer.name, layer.span)
     if local == INPUT:
@@ -34,16 +39,14 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             layer.span,
         )
     if layer.when is not None and not environment.evaluate(layer.when):
-        place.layers[local] = value
-        return value
+        return _pass_on(layer, place, local, value)
     inputs = _inputs(maker, layer, place, value)
     word, word_span, arguments = layer.word, layer.word_span, {}
     bound = environment.bindings.get(word)
-    if bound is not None:
+    if bound is not None and not _hides_nothing(maker, word, bound):
         call = bound.value
         if call is None:
-            place.layers[local] = value
-            return value
+            return _pass_on(layer, place, local, value)
         if not isinstance(call, BlockCall):
             at, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{word}` is {describe(call)} here, not an operator or block"
@@ -58,6 +61,13 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     }
     name = place.name(local)
     if word in OPERATORS:
+        if word == "parameter" and "." in local:
+            raise maker.failure(
+                codes.INVALID_NAME,
+                f"`{local}`: a learned tensor has a name of one word",
+                layer.span,
+                help=["put it in a block of its own, whose name then comes before the dot"],
+            )
         if OPERATORS[word].arity == 0 and layer.sources is None:
             inputs = []
         output = _make_operator(maker, word, arguments, name, inputs, layer)
@@ -71,6 +81,22 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         )
     place.layers[local] = output
     return output
+
+
+def _pass_on(layer: Layer, place: Place, local: str, value: str) -> str:
+    """A layer that is not there gives on what it would have read."""
+    if layer.sources is not None and len(layer.sources) == 1:
+        source = layer.sources[0]
+        name = place.environment.interpolate(str(source.value), source.span)
+        value = place.layers.get(name, value)
+    place.layers[local] = value
+    return value
+
+
+def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
+    """Whether a parameter that is no block leaves the operator or block of its name in sight."""
+    is_block = bound.value is None or isinstance(bound.value, BlockCall)
+    return not is_block and maker.knows_word(word)
 
 
 def _bind(word: str, key: str, argument: Located, environment: Environment) -> Bound:
@@ -101,6 +127,11 @@ def _inputs(maker: Maker, layer: Layer, place: Place, value: str) -> list[str]:
     found = []
     for source in layer.sources:
         local = place.environment.interpolate(str(source.value), source.span)
+        if "*" in local:
+            matching = [name for name in place.layers if fnmatchcase(name, local)]
+            found += [place.layers[name] for name in matching]
+            if matching:
+                continue
         if local not in place.layers:
             known = ", ".join(place.layers) or "none"
             raise maker.failure(
@@ -138,7 +169,7 @@ def _make_operator(
     maker.origins[name] = arguments
     maker.add_node(name, operator, inputs, layer)
     if operator.must_agree([maker.shape(source) for source in inputs]):
-        residual.prove(maker, name, is_residual=False)
+        joins.prove(maker, name, is_residual=False)
     return name
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING
 
-from resnet_compiler import blocks, codes, definitions, layers
-from resnet_compiler.definitions import Call, Layer, Located
-from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
-from resnet_compiler.environment import BlockCall, Bound
-from resnet_compiler.graph import Node, Proof
-from resnet_compiler.operators.base import show
+from resnet_compiler import blocks, codes, definitions, joins, layers
+from resnet_compiler.definitions import Call, Located
+from resnet_compiler.diagnostics import Span
+from resnet_compiler.environment import BlockCall, Bound, Environment
 from resnet_compiler.operators.joining import Add
-from resnet_compiler.prove import prove_join
-from resnet_compiler.shapes import Dim, Disagreement, Shape, Size, same_for_all, shape_at
+from resnet_compiler.shapes import (
+    Size,
+    same_for_all,
+)
 
 if TYPE_CHECKING:
     from resnet_compiler.maker import Maker, Place
 
-CHOICES = ("auto", "identity", "projection", "none")
+CHOICES = ("auto", "identity", "projection", "fitting", "none")
 """What `shortcut:` may say besides the name of a block."""
 
 
@@ -40,10 +38,11 @@ def make_residual(
     value: str,
     choice: Located | None,
     span: Span,
+    outside: Environment,
 ) -> tuple[str, Joined]:
     """The residual path, the shortcut that was chosen, their sum, and what comes after it."""
     path = layers.make_layers(maker, block.residual, place, value)
-    kind, call = _choose(maker, block, value, path, choice, span)
+    kind, call = _choose(maker, block, value, path, choice, span, outside)
     if kind == "none":
         return layers.make_layers(maker, block.after, place, path), Joined(None, kind)
     before = len(maker.nodes)
@@ -56,7 +55,7 @@ def make_residual(
     on_shortcut = tuple(list(maker.nodes)[before:]) if len(maker.nodes) > before else ()
     name = place.name("add")
     maker.add_node(name, Add(), [path, shortcut], None, block.span)
-    prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)
+    joins.prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)
     place.layers["add"] = name
     return layers.make_layers(maker, block.after, place, name), Joined(name, kind, on_shortcut)
 
@@ -68,11 +67,14 @@ def _choose(
     path: str,
     choice: Located | None,
     span: Span,
+    outside: Environment,
 ) -> tuple[str, BlockCall | None]:
     """The kind of shortcut, and the block to stand there where the spec names one."""
     fits = _fits(maker, value, path)
     said = choice.value if choice else "auto"
     if isinstance(said, str) and said in CHOICES:
+        if said == "fitting":
+            said = "identity" if fits else "none"
         if said == "auto":
             said = "identity" if fits or not block.shortcut else "projection"
         if said == "projection" and not block.shortcut:
@@ -85,7 +87,7 @@ def _choose(
         return str(said), None
     assert choice is not None
     arguments = (
-        {key: Bound(item.value, (item.span,), item.span) for key, item in said.arguments.items()}
+        {key: outside.bind(item) for key, item in said.arguments.items()}
         if isinstance(said, Call)
         else {}
     )
@@ -127,226 +129,15 @@ def _replacement(
     assert wanted is not None
     given = dict(call.arguments)
     to, start = maker.shape(path), maker.shape(value)
-    known = {"out": to[0], "stride": _stride(start, to)}
+    known = {"out": to[0], "stride": joins.stride_between(start, to)}
     given |= {k: Bound(v) for k, v in known.items() if k in wanted.parameters and k not in given}
     # what the block's own projection reads, its replacement reads too: behind the first activation, say
     sources = block.shortcut[0].sources if block.shortcut else None
     if sources is not None and len(sources) == 1:
-        value = place.layers.get(str(sources[0].value), value)
+        local = place.environment.interpolate(str(sources[0].value), sources[0].span)
+        value = place.layers.get(local, value)
     heads = list(dict.fromkeys(layer.name.split(".")[0] for layer in block.shortcut))
     local = heads[0] if len(heads) == 1 else "shortcut"
     return blocks.make_block(
         maker, call.word, given, place, place.name(local), value, call.span or span
     )
-
-
-def _stride(start: Shape, end: Shape) -> int | tuple[int, int]:
-    """How many input pixels one output pixel stands for, along height and width."""
-    ratios = [
-        b.stride // a.stride if isinstance(a, Size) and isinstance(b, Size) else 1
-        for a, b in zip(start[1:], end[1:], strict=True)
-    ]
-    height, width = (max(1, ratio) for ratio in ratios)
-    return height if height == width else (height, width)
-
-
-# --- the proof, and what is said when it fails -----------------------------------------------------------------------
-
-
-def prove(
-    maker: Maker,
-    name: str,
-    *,
-    is_residual: bool,
-    block: definitions.Block | None = None,
-    place: Place | None = None,
-    choice: Located | None = None,
-    span: Span | None = None,
-) -> None:
-    """Prove one join and keep the proof; where it fails, add the diagnostic that says why."""
-    node = maker.nodes[name]
-    shapes = [maker.shape(source) for source in node.inputs]
-    verdict, counterexample = prove_join(node.operator, shapes, maker.extents)
-    if is_residual or node.operator.word == "add":
-        left, right = shapes[0], shapes[1]
-        maker.proofs.append(Proof(name, is_residual, left, right, verdict, counterexample))  # type: ignore[arg-type]
-    elif verdict != "all sizes":
-        maker.proofs.append(Proof(name, False, shapes[0], shapes[1], verdict, counterexample))  # type: ignore[arg-type]
-    if verdict == "all sizes":
-        return
-    scope = place.prefix if place else name
-    if verdict == "no":
-        found = _mismatch(maker, node, scope, choice, block, place)
-    else:
-        assert counterexample is not None
-        found = _some_sizes(maker, node, scope, counterexample, is_residual)
-    same = (found.code, found.span)
-    if all((other.code, other.span) != same for other in maker.diagnostics):
-        maker.diagnostics.append(found)
-
-
-def _numbers(maker: Maker, shape: Shape) -> str:
-    return show(shape_at(shape, maker.declared))
-
-
-def _mismatch(
-    maker: Maker,
-    node: Node,
-    scope: str,
-    choice: Located | None,
-    block: definitions.Block | None,
-    place: Place | None,
-) -> Diagnostic:
-    left, right = (maker.shape(source) for source in node.inputs[:2])
-    stage_span = maker.trace_span
-    labels = _path_labels(maker, node.inputs[0], left, right)
-    if block is None:
-        shapes = " and ".join(_numbers(maker, maker.shape(s)) for s in node.inputs)
-        code = codes.RESIDUAL_MISMATCH if node.operator.word == "add" else codes.JOIN_MISMATCH
-        return error(
-            code,
-            f"`{node.operator.word}` at {node.name} joins different shapes: {shapes}",
-            node.span,
-            secondary=[Label(stage_span, f"while making {scope}")] if stage_span else [],
-            notes=_reasons(left, right),
-        )
-    said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
-    reason = {
-        "identity": "an identity cannot change the shape",
-        "auto": "the block's own projection does not give the residual path's shape"
-        if block.shortcut
-        else "the shapes differ, and the block has no projection",
-    }.get(said, f"the shortcut ends with {_numbers(maker, right)}")
-    entry = maker.nodes.get(node.inputs[1])
-    if entry is not None and entry.span and said == "identity" and maker.previous_stage_span:
-        text = f"the shortcut carries {maker.previous_stage}'s output: {_numbers(maker, right)}"
-        labels.append(Label(maker.previous_stage_span, text))
-    return error(
-        codes.RESIDUAL_MISMATCH,
-        f"the residual add of {scope} joins different shapes",
-        choice.entry if choice else stage_span or block.span,
-        reason,
-        secondary=labels,
-        notes=[
-            f"the residual path ends with {_numbers(maker, left)}, "
-            f"the shortcut with {_numbers(maker, right)}"
-        ],
-        help=_ways_out(maker, node, block, place, said),
-    )
-
-
-def _reasons(left: Shape, right: Shape) -> list[str]:
-    names = ("channels", "height", "width")
-    return [
-        f"{name}: {a} against {b}; both sides must be equal, nothing is broadcast"
-        for name, a, b in zip(names, left, right, strict=False)
-        if a != b
-    ]
-
-
-def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Label]:
-    """What the spec wrote that gave the residual path its channels and its size."""
-    labels: dict[Span, str] = {}
-    height, width = left[1:] if len(left) == 3 else (1, 1)
-
-    def note(attribute: str, text: str, dim: int) -> None:
-        if left[dim] == right[dim]:
-            return
-        name: str | None = path
-        while name in maker.nodes:
-            node = maker.nodes[name]
-            before = maker.shape(node.inputs[0])
-            if before[dim] != node.shape[dim] and attribute in maker.origins.get(name, {}):
-                for span in maker.origins[name][attribute].origins:
-                    labels.setdefault(span, text)
-                return
-            if before == right or len(node.inputs) > 1:
-                return
-            name = node.inputs[0]
-
-    note("out", f"the residual path ends with {left[0]} channels", 0)
-    if len(left) == 3:
-        sizes = _numbers(maker, (height, width))
-        note("stride", f"the residual path is {sizes} from here", 1)
-    return [Label(span, text) for span, text in labels.items()]
-
-
-def _ways_out(
-    maker: Maker, node: Node, block: definitions.Block, place: Place | None, said: str
-) -> list[str]:
-    """What to write instead, with what it costs."""
-    lines: list[str] = []
-    if block.shortcut and said == "identity" and place is not None:
-        cost = _cost(maker, block.shortcut, place, node.inputs[1])
-        if cost is not None:
-            lines.append(
-                f"write `shortcut: projection` (the block's own; adds {cost:,} parameters),"
-            )
-    left, right = (maker.shape(source) for source in node.inputs[:2])
-    more = isinstance(left[0], int) and isinstance(right[0], int) and left[0] >= right[0]
-    if said != "zero_pad" and more and len(left) == 3:
-        lines.append(
-            f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
-        )
-    return ["\n".join(lines)] if lines else []
-
-
-def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> int | None:
-    """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
-    before = list(maker.nodes)
-    try:
-        layers.make_layers(maker, wanted, place, value)
-        made = [node for name, node in maker.nodes.items() if name not in set(before)]
-        return sum(
-            prod(tensor.shape)
-            for node in made
-            for tensor in node.operator.tensors([maker.shape(s) for s in node.inputs])
-            if tensor.trainable
-        )
-    except SpecError:
-        return None
-    finally:
-        for name in [name for name in maker.nodes if name not in set(before)]:
-            del maker.nodes[name]
-
-
-def _some_sizes(
-    maker: Maker, node: Node, scope: str, found: Disagreement, is_residual: bool
-) -> Diagnostic:
-    left, right = (maker.shape(source) for source in node.inputs[:2])
-    sizes = " × ".join(str(extent.declared) for extent in maker.extents)
-    position = 1 if found.axis == "H" else 2
-    sides = _sides(left[position], right[position], is_residual)
-    claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
-    axes = "{multiple_of: 32}"
-    pools = [p for p in _rounding_down(maker, scope) if p.span is not None]
-    where = f" in {pools[0].span.file}:{pools[0].span.line}" if pools and pools[0].span else ""
-    way = f"pool with `ceil_mode: true`{where}" if pools else "make both branches round alike"
-    return error(
-        codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
-        f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
-        maker.trace_span or node.span,
-        notes=[
-            f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
-        ],
-        help=[
-            f"{way}, or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
-        ],
-        severity="error" if claimed else "warning",
-    )
-
-
-def _rounding_down(maker: Maker, scope: str) -> list[Node]:
-    """The poolings in a block that drop what is left over at the edge."""
-    return [
-        node
-        for name, node in maker.nodes.items()
-        if name.startswith(f"{scope}.")
-        and getattr(node.operator, "ceil_mode", True) is False
-        and node.shape != maker.shape(node.inputs[0])
-    ]
-
-
-def _sides(left: Dim, right: Dim, is_residual: bool) -> str:
-    names = ("residual path", "shortcut") if is_residual else ("first input", "other input")
-    return f"{names[0]} {left}, {names[1]} {right}"

@@ -60,7 +60,7 @@ SHAPES = {
     "concat": "two or more, equal but for the first dimension → (sum of C, …)",
     "part": "(C, H, W) → (C / of, H, W)",
     "parameter": "none → (channels, 1, 1)",
-    "flatten": "any fixed shape → (product,)",
+    "shuffle": "(C, H, W) → the same",
     "reshape": "any fixed shape → `to`",
     "subsample": "(C, H, W) → (C, ⌈H / stride⌉, ⌈W / stride⌉)",
     "pad": "(C, H, W) → (`channels` or C, H + 2 border, W + 2 border)",

@@ -44,7 +44,7 @@ CASES: dict[str, list[tuple[str, ...]]] = {
     "linear": [
         (POOL, "op: {linear: {out: 5}}"),
         (POOL, "op: {linear: {out: 5, bias: false}}"),
-        (POOL, "flat: flatten", "op: {linear: {out: 5}}"),
+        (POOL, "flat: {reshape: {to: -1}}", "op: {linear: {out: 5}}"),
     ],
     "batch_norm": [
         ("op: batch_norm",),
@@ -70,7 +70,7 @@ CASES: dict[str, list[tuple[str, ...]]] = {
     "softmax": [
         ("op: softmax",),
         (POOL, "rows: {reshape: {to: [2, 2, -1]}}", "op: softmax"),
-        (POOL, "flat: flatten", "op: softmax"),
+        (POOL, "flat: {reshape: {to: -1}}", "op: softmax"),
     ],
     "dropout": [("op: dropout",), ("op: {dropout: {rate: 0.2}}", "after: relu")],
     "drop_path": [("op: {drop_path: {rate: 0.2}}",)],
@@ -157,13 +157,13 @@ CASES: dict[str, list[tuple[str, ...]]] = {
         ("op: {scale: {factor: 0.5, offset: 1}}", "square: {power: {exponent: 2}}"),
         ("act: relu", "op: scale", "sum: {add: {}, from: [op, input]}"),
     ],
-    "flatten": [(POOL, "op: flatten")],
     "reshape": [
         (POOL, "op: {reshape: {to: -1}}"),
         (POOL, "op: {reshape: {to: [1, -1]}}"),
-        (POOL, "flat: flatten", "op: {reshape: {to: [2, 2, 2]}}"),
+        (POOL, "flat: {reshape: {to: -1}}", "op: {reshape: {to: [2, 2, 2]}}"),
         (POOL, "row: {reshape: {to: [1, -1]}}", "op: {reshape: {to: [8, 1, 1]}}"),
     ],
+    "shuffle": [("op: {shuffle: {groups: 2}}",), ("op: {shuffle: {groups: 8}}", "after: relu")],
     "subsample": [("op: {subsample: {stride: 2}}",), ("op: {subsample: {stride: [1, 3]}}",)],
     "pad": [
         ("op: {pad: {channels: 13}}",),
@@ -313,9 +313,9 @@ def test_what_only_training_reads_is_passed_on() -> None:
         (("op: {conv: {out: 6, kernel: 3, groups: 4}}",), "4 groups do not divide the 6 output"),
         (("op: {group_norm: {groups: 3}}",), "3 groups do not divide 8"),
         (("op: {linear: {out: 4}}",), "changes with the image"),
-        (("op: flatten",), "changes with the image"),
-        ((POOL, "flat: flatten", "op: {conv: {out: 4, kernel: 1}}"), "needs a feature map"),
-        ((POOL, "flat: flatten", "op: batch_norm"), "needs a feature map"),
+        (("op: {reshape: {to: -1}}",), "changes with the image"),
+        ((POOL, "flat: {reshape: {to: -1}}", "op: {conv: {out: 4, kernel: 1}}"), "needs a feature map"),
+        ((POOL, "flat: {reshape: {to: -1}}", "op: batch_norm"), "needs a feature map"),
         (("op: {part: {index: 0, of: 3}}",), "cannot be cut into 3"),
         (("op: {part: {index: 2, of: 2}}",), "there is no part 2"),
         (("op: {pad: {channels: 7}}",), "fewer than the 8"),
@@ -327,14 +327,14 @@ def test_what_only_training_reads_is_passed_on() -> None:
         ((POOL, "op: {reshape: {to: [-1, -1]}}"), "at most is -1"),
         (("op: {conv1d: {out: 1, kernel: 3}}",), "needs channels × length"),
         ((POOL, "r: {reshape: {to: [1, -1]}}", "op: {conv1d: {out: 1, kernel: 2}}"), "odd"),
-        ((POOL, "f: flatten", "op: {drop_path: {rate: 0.5}}"), "needs a feature map"),
+        ((POOL, "f: {reshape: {to: -1}}", "op: {drop_path: {rate: 0.5}}"), "needs a feature map"),
         ((POOL, "op: blur_pool"), "stage.0.op"),
         (("op: {max_pool: {kernel: 3, padding: 2}}",), "more than half the window"),
         (("op: {conv: {out: 4, kernel: 13, padding: 0}}",), "nothing is left of the image"),
         (("op: {avg_pool: {kernel: [1, 10]}}",), "nothing is left of the image"),
         (("a: {subsample: {stride: 2}}", "op: {add: {}, from: [a, input]}"), "add"),
         (("a: {conv: {out: 1, kernel: 1}}", "op: {add: {}, from: [input, a]}"), "add"),
-        ((POOL, "f: flatten", "op: {mul: {}, from: [input, f]}"), "cannot join"),
+        ((POOL, "f: {reshape: {to: -1}}", "op: {mul: {}, from: [input, f]}"), "cannot join"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(layers: tuple[str, ...], reason: str) -> None:

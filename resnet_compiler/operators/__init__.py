@@ -49,8 +49,8 @@ OPERATORS = MappingProxyType(
             arithmetic.Parameter,
             arithmetic.Power,
             arithmetic.Scale,
-            layout.Flatten,
             layout.Reshape,
+            layout.Shuffle,
             layout.Subsample,
             layout.Pad,
         )

@@ -19,7 +19,6 @@ from resnet_compiler.operators.base import (
     TorchParameter,
     attribute,
     need_feature_map,
-    show,
 )
 from resnet_compiler.shapes import Shape
 
@@ -50,24 +49,40 @@ class Parameter(Operator):
         return builder.node("Reshape", [builder.parameter(""), shape], "value")
 
 
+_AXES = {
+    "space": (2, 3),
+    "channels": (1,),
+    "groups": (2,),
+    "height": (2,),
+    "width": (3,),
+}
+
+
 @dataclass(frozen=True)
 class Reduce(Operator):
-    """One number for many: the mean, greatest or variance over the image, over the channels, or over groups of channels.
+    """One number for many: the mean, greatest, variance or sum over the image, one axis of it, the channels or groups of them.
 
-    Over "space": (C, H, W) to (C, 1, 1). Over "channels": to (1, H, W). Over "groups": over the image and the channels
+    Over "space": (C, H, W) to (C, 1, 1). Over "height": to (C, 1, W). Over "channels": to (1, H, W). Over "groups": over the image and the channels
     of a group together, the same for each channel of it, to (C, 1, 1). The variance is the biased one.
     """
 
     word: ClassVar[str] = "reduce"
 
-    by: str = attribute("word", "what is taken", "mean", words=("mean", "max", "variance"))
-    over: str = attribute("word", "over what", "space", words=("space", "channels", "groups"))
+    by: str = attribute("word", "what is taken", "mean", words=("mean", "max", "variance", "sum"))
+    over: str = attribute(
+        "word", "over what", "space", words=("space", "channels", "groups", "height", "width")
+    )
     groups: int = attribute("count", "groups of channels, with `over: groups`", 1)
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = need_feature_map(self.word, inputs[0])
-        if self.over == "channels":
-            return (1, height, width)
+        shapes: dict[str, Shape] = {
+            "channels": (1, height, width),
+            "height": (channels, 1, width),
+            "width": (channels, height, 1),
+        }
+        if self.over in shapes:
+            return shapes[self.over]
         if self.over == "groups" and channels % self.groups:
             raise ShapeError(f"{self.groups} groups do not divide {channels} channels", "groups")
         return (channels, 1, 1)
@@ -81,8 +96,13 @@ class Reduce(Operator):
             return TorchModule(
                 "GroupStatistic", arguments, makes_tensor=True, support="group_statistic"
             )
-        dims = "(2, 3)" if self.over == "space" else "1"
-        calls = {"mean": "mean({}, ", "max": "amax({}, ", "variance": "var({}, correction=0, "}
+        dims = {"space": "(2, 3)", "channels": "1", "height": "2", "width": "3"}[self.over]
+        calls = {
+            "mean": "mean({}, ",
+            "max": "amax({}, ",
+            "variance": "var({}, correction=0, ",
+            "sum": "sum({}, ",
+        }
         text = "{0}." + calls[self.by].format(dims) + "keepdim=True)"
         return TorchExpression(text, operands="atom", makes_tensor=True)
 
@@ -92,7 +112,7 @@ class Reduce(Operator):
         channels = shapes[0][0]
         assert isinstance(channels, int)
         value = inputs[0]
-        axes = {"space": (2, 3), "channels": (1,), "groups": (2,)}[self.over]
+        axes = _AXES[self.over]
         if self.over == "groups":
             grouped = builder.integers("grouped_shape", (0, self.groups, -1))
             value = builder.node("Reshape", [value, grouped], "grouped")
@@ -101,6 +121,8 @@ class Reduce(Operator):
             result = builder.reduce_mean([value], last, axes)
         elif self.by == "max":
             result = builder.reduce_max([value], last, axes)
+        elif self.by == "sum":
+            result = builder.node("ReduceSum", [value, builder.integers("axes", axes)], last)
         else:
             mean = builder.reduce_mean([value], "mean", axes)
             centred = builder.node("Sub", [value, mean], "centred")
@@ -181,19 +203,28 @@ class Scale(Operator):
 
 @dataclass(frozen=True)
 class Softmax(Operator):
-    """exp(x) over its sum along the first dimension but the batch: over channels, or over the rows of a reshaped vector."""
+    """exp(x) over its sum along the channels (the first dimension but the batch), or along the pixels of each channel."""
 
     word: ClassVar[str] = "softmax"
 
+    over: str = attribute("word", "along what", "channels", words=("channels", "space"))
+
     def infer(self, inputs: Sequence[Shape]) -> Shape:
-        if not isinstance(inputs[0][0], int):
-            raise ShapeError(f"`softmax` cannot sum over {show(inputs[0])}")
+        if self.over == "space":
+            need_feature_map(self.word, inputs[0])
         return inputs[0]
 
-    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
+        if self.over == "space":
+            return TorchExpression("{0}.flatten(2).softmax(2).view_as({0})", operands="atom")
         return TorchModule("nn.Softmax", (Argument("dim", 1),), stateless=True)
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        return builder.node("Softmax", inputs, axis=1)
+        if self.over == "channels":
+            return builder.node("Softmax", inputs, axis=1)
+        shape = builder.node("Shape", inputs, "shape")
+        pixels = builder.integers("pixels_shape", (0, 0, -1))
+        flat = builder.node("Reshape", [*inputs, pixels], "flat")
+        return builder.node("Reshape", [builder.node("Softmax", [flat], "soft", axis=2), shape])

@@ -158,15 +158,24 @@ class Concat(Operator):
 
 @dataclass(frozen=True)
 class Part(Operator):
-    """One of several equal parts of the channels: `part: {index: 0, of: 4}` is the first quarter."""
+    """Some of the channels: one of equal parts (`part: {index: 0, of: 4}`), or a run (`part: {start: 16, stop: 48}`)."""
 
     word: ClassVar[str] = "part"
 
-    index: int = attribute("index", "which part, from 0")
-    of: int = attribute("count", "how many parts there are")
+    index: int | None = attribute("index", "which of the equal parts, from 0", None)
+    of: int = attribute("count", "how many equal parts there are", 1)
+    start: int = attribute("index", "the first channel of the run", 0)
+    stop: int | None = attribute("count", "the channel behind the last of the run", None)
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = need_feature_map(self.word, inputs[0])
+        if self.index is None:
+            stop = channels if self.stop is None else self.stop
+            if not self.start < stop <= channels:
+                raise ShapeError(
+                    f"there is no run {self.start} to {stop} of {channels} channels", "stop"
+                )
+            return (stop - self.start, height, width)
         if channels % self.of:
             raise ShapeError(f"{channels} channels cannot be cut into {self.of} equal parts", "of")
         if self.index >= self.of:
@@ -175,22 +184,31 @@ class Part(Operator):
             )
         return (channels // self.of, height, width)
 
+    def _run(self, shape: Shape) -> tuple[int, int]:
+        channels, _, _ = need_feature_map(self.word, shape)
+        if self.index is None:
+            return self.start, channels if self.stop is None else self.stop
+        width = channels // self.of
+        return self.index * width, (self.index + 1) * width
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
+        if self.index is None:
+            start, stop = self._run(inputs[0])
+            run = (Argument("start", start), Argument("stop", stop))
+            return TorchExpression("{0}[:, {start}:{stop}]", run, operands="atom")
         arguments = (Argument("of", self.of), Argument("index", self.index))
         return TorchExpression("{0}.chunk({of}, 1)[{index}]", arguments, operands="atom")
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        channels = shapes[0][0]
-        assert isinstance(channels, int)
-        width = channels // self.of
+        start, stop = self._run(shapes[0])
         return builder.node(
             "Slice",
             [
                 *inputs,
-                builder.integers("starts", (self.index * width,)),
-                builder.integers("ends", ((self.index + 1) * width,)),
+                builder.integers("starts", (start,)),
+                builder.integers("ends", (stop,)),
                 builder.integers("axes", (1,)),
             ],
         )

@@ -1,4 +1,4 @@
-"""Operators that move elements without computing: flatten, reshape, subsample, pad."""
+"""Operators that move elements without computing: reshape, shuffle, subsample, pad."""
 
 from __future__ import annotations
 
@@ -21,29 +21,6 @@ from resnet_compiler.operators.base import (
     show,
 )
 from resnet_compiler.shapes import Shape, window_size
-
-
-@dataclass(frozen=True)
-class Flatten(Operator):
-    """All dimensions but the batch become one: (C, 1, 1) to (C,)."""
-
-    word: ClassVar[str] = "flatten"
-
-    def infer(self, inputs: Sequence[Shape]) -> Shape:
-        if any(not isinstance(dim, int) for dim in inputs[0]):
-            raise ShapeError(
-                f"{show(inputs[0])} changes with the image and cannot become a vector of fixed length",
-                help="pool first (`global_avg_pool`)",
-            )
-        return (math.prod(dim for dim in inputs[0] if isinstance(dim, int)),)
-
-    def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
-        return TorchExpression("{0}.flatten(1)", operands="atom")
-
-    def onnx_form(
-        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
-    ) -> str:
-        return builder.node("Flatten", inputs, axis=1)
 
 
 @dataclass(frozen=True)
@@ -142,15 +119,19 @@ class Pad(Operator):
 
 @dataclass(frozen=True)
 class Reshape(Operator):
-    """The same elements in other dimensions, the batch apart: `reshape: {to: [1, -1]}` makes (C, 1, 1) a row."""
+    """The same elements in other dimensions, the batch apart: `to: [1, -1]` makes (C, 1, 1) a row, `to: -1` a vector."""
 
     word: ClassVar[str] = "reshape"
 
     to: tuple[int, ...] = attribute("dims", "the new dimensions; -1 is what is left")
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
-        (total,) = Flatten().infer(inputs)
-        assert isinstance(total, int)
+        if any(not isinstance(dim, int) for dim in inputs[0]):
+            raise ShapeError(
+                f"{show(inputs[0])} changes with the image and cannot be laid out anew",
+                help="pool first (`global_avg_pool`)",
+            )
+        total = math.prod(dim for dim in inputs[0] if isinstance(dim, int))
         known = math.prod(dim for dim in self.to if dim != -1)
         if total % known or (-1 not in self.to and known != total):
             raise ShapeError(f"{show(inputs[0])} cannot become {list(self.to)}", "to")
@@ -170,3 +151,33 @@ class Reshape(Operator):
     ) -> str:
         dims = [dim for dim in self.infer(shapes) if isinstance(dim, int)]
         return builder.node("Reshape", [*inputs, builder.integers("to", (0, *dims))])
+
+
+@dataclass(frozen=True)
+class Shuffle(Operator):
+    """Channels dealt out between groups, as `torch.nn.ChannelShuffle` (Zhang et al., ShuffleNet, 2017)."""
+
+    word: ClassVar[str] = "shuffle"
+
+    groups: int = attribute("count", "groups the channels came in")
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        channels, _, _ = need_feature_map(self.word, inputs[0])
+        if channels % self.groups:
+            raise ShapeError(f"{self.groups} groups do not divide {channels} channels", "groups")
+        return inputs[0]
+
+    def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
+        arguments = (Argument("groups", self.groups, positional=True),)
+        return TorchModule("nn.ChannelShuffle", arguments, stateless=True, makes_tensor=True)
+
+    def onnx_form(
+        self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
+    ) -> str:
+        channels, _, _ = need_feature_map(self.word, shapes[0])
+        # the pixels are one dimension on the way, so that height and width may be anything
+        shape = builder.node("Shape", inputs, "shape")
+        split = builder.integers("split_shape", (0, self.groups, channels // self.groups, -1))
+        grouped = builder.node("Reshape", [*inputs, split], "grouped")
+        dealt = builder.node("Transpose", [grouped], "dealt", perm=[0, 2, 1, 3])
+        return builder.node("Reshape", [dealt, shape])

@@ -67,7 +67,7 @@ STRUCTURES = {
     "activation first": spec(stem="- relu: act\n- conv1: {conv: {out: 8, kernel: 3}}"),
     "norm before blocks": spec("- a: {block: basic, depth: 2, width: 3}", stem="- bn: norm"),
     "convolution last": spec(
-        head="- pool: global_avg_pool\n- fc: {conv: {out: 7, kernel: 1, bias: true}}\n- flat: flatten"
+        head="- pool: global_avg_pool\n- fc: {conv: {out: 7, kernel: 1, bias: true}}\n- flat: {reshape: {to: -1}}"
     ),
     "activation after the last stage": spec(
         "- layer1: {block: preact_basic, depth: 2, width: 8}",
@@ -78,7 +78,7 @@ STRUCTURES = {
         "- drop: {dropout: {rate: 0.3}}\n- fc2: {linear: {out: 5, bias: false}}"
     ),
     "head in a container": spec(
-        head="- head.pool: global_avg_pool\n- head.flat: flatten\n- head.fc: {linear: {out: 5}}"
+        head="- head.pool: global_avg_pool\n- head.flat: {reshape: {to: -1}}\n- head.fc: {linear: {out: 5}}"
     ),
     "head from stages": spec(
         head="- p1: {global_avg_pool: {}, from: layer1}\n- p2: {global_avg_pool: {}, from: layer2}\n"
@@ -171,7 +171,14 @@ residual:
     "a last layer called output": spec(
         head="- pool: global_avg_pool\n- output: {linear: {out: 5}}"
     ),
-    "a name of 90 letters": block(f"- {'b' * 90}: {{conv: {{out: 8, kernel: 3}}}}\n- norm: norm"),
+    "names of 40 letters": block(
+        f"""
+- {"a" * 40}: {{conv: {{out: 8, kernel: 3}}}}
+- {"b" * 40}: {{conv: {{out: 8, kernel: 3}}, from: input}}
+- {"c" * 40}: {{add: {{}}, from: [{"a" * 40}, {"b" * 40}, input]}}
+- norm: norm
+"""
+    ),
     "a title with quotes": spec(
         more='title: \'My "Res\\Net" {0} é 50\'\ndoc: \'says """ and {x} \\\'\n'
     ),
@@ -366,7 +373,7 @@ after: [{act3: act}]
 - sub: {subsample: {stride: 2}}
 - pool: global_avg_pool
 - t: {add: {}, from: [pool, pool]}
-- f: flatten
+- f: {reshape: {to: -1}}
 - l: {linear: {out: 8}}
 """,
         "- layer1: {block: b, depth: 1}",

@@ -111,7 +111,7 @@ def _dissolved(graph: Graph) -> set[str]:
         parts = node.name.split(".")
         for count in range(1, len(parts)):
             outer = ".".join(parts[:count])
-            if outer in graph.scopes and parts[count].isdecimal():
+            if outer in graph.scopes and parts[count].isdecimal() and node.inputs:
                 numbered.add(outer)
     return numbered
 
@@ -126,7 +126,8 @@ def _projection(graph: Graph, scope: Scope) -> str | None:
     inside = all(node.name.rpartition(".")[0] == name for node in nodes)
     forms = [node.operator.torch_form(graph.input_shapes(node)) for node in nodes]
     modules = all(isinstance(form, TorchModule) and form.input_format == "{}" for form in forms)
-    return name if name in graph.scopes and in_a_row and inside and modules else None
+    own = name in graph.scopes and name != scope.name
+    return name if own and in_a_row and inside and modules else None
 
 
 def _members(graph: Graph) -> dict[str, list[str]]:

@@ -1,0 +1,234 @@
+"""The proof of each join as it is made, and what is said when it fails: both sides, where each came from, ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+from typing import TYPE_CHECKING
+
+from resnet_compiler import codes, definitions, layers
+from resnet_compiler.definitions import Layer, Located
+from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
+from resnet_compiler.graph import Node, Proof
+from resnet_compiler.operators.base import show
+from resnet_compiler.prove import prove_join
+from resnet_compiler.shapes import Dim, Disagreement, Shape, Size, shape_at, window_size
+
+if TYPE_CHECKING:
+    from resnet_compiler.maker import Maker, Place
+
+
+def stride_between(start: Shape, end: Shape) -> int | tuple[int, int]:
+    """How many input pixels one output pixel stands for, along height and width."""
+    ratios = [
+        b.stride // a.stride if isinstance(a, Size) and isinstance(b, Size) else 1
+        for a, b in zip(start[1:], end[1:], strict=True)
+    ]
+    height, width = (max(1, ratio) for ratio in ratios)
+    return height if height == width else (height, width)
+
+
+def prove(
+    maker: Maker,
+    name: str,
+    *,
+    is_residual: bool,
+    block: definitions.Block | None = None,
+    place: Place | None = None,
+    choice: Located | None = None,
+    span: Span | None = None,
+) -> None:
+    """Prove one join and keep the proof; where it fails, add the diagnostic that says why."""
+    node = maker.nodes[name]
+    shapes = [maker.shape(source) for source in node.inputs]
+    verdict, counterexample = prove_join(node.operator, shapes, maker.extents)
+    if is_residual or node.operator.word == "add":
+        left, right = shapes[0], shapes[1]
+        maker.proofs.append(Proof(name, is_residual, left, right, verdict, counterexample))  # type: ignore[arg-type]
+    elif verdict != "all sizes":
+        maker.proofs.append(Proof(name, False, shapes[0], shapes[1], verdict, counterexample))  # type: ignore[arg-type]
+    if verdict == "all sizes":
+        return
+    scope = place.prefix if place else name
+    if verdict == "no":
+        found = _mismatch(maker, node, scope, choice, block, place)
+    else:
+        assert counterexample is not None
+        found = _some_sizes(maker, node, scope, counterexample, is_residual)
+    same = (found.code, found.span)
+    if all((other.code, other.span) != same for other in maker.diagnostics):
+        maker.diagnostics.append(found)
+
+
+def _numbers(maker: Maker, shape: Shape) -> str:
+    return show(shape_at(shape, maker.declared))
+
+
+def _mismatch(
+    maker: Maker,
+    node: Node,
+    scope: str,
+    choice: Located | None,
+    block: definitions.Block | None,
+    place: Place | None,
+) -> Diagnostic:
+    left, right = (maker.shape(source) for source in node.inputs[:2])
+    stage_span = maker.trace_span
+    labels = _path_labels(maker, node.inputs[0], left, right)
+    if block is None:
+        shapes = " and ".join(_numbers(maker, maker.shape(s)) for s in node.inputs)
+        code = codes.RESIDUAL_MISMATCH if node.operator.word == "add" else codes.JOIN_MISMATCH
+        return error(
+            code,
+            f"`{node.operator.word}` at {node.name} joins different shapes: {shapes}",
+            node.span,
+            secondary=[Label(stage_span, f"while making {scope}")] if stage_span else [],
+            notes=_reasons(left, right),
+        )
+    said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
+    reason = {
+        "identity": "an identity cannot change the shape",
+        "auto": "the block's own projection does not give the residual path's shape"
+        if block.shortcut
+        else "the shapes differ, and the block has no projection",
+    }.get(said, f"the shortcut ends with {_numbers(maker, right)}")
+    entry = maker.nodes.get(node.inputs[1])
+    if entry is not None and entry.span and said == "identity" and maker.previous_stage_span:
+        text = f"the shortcut carries {maker.previous_stage}'s output: {_numbers(maker, right)}"
+        labels.append(Label(maker.previous_stage_span, text))
+    return error(
+        codes.RESIDUAL_MISMATCH,
+        f"the residual add of {scope} joins different shapes",
+        choice.entry if choice else stage_span or block.span,
+        reason,
+        secondary=labels,
+        notes=[
+            f"the residual path ends with {_numbers(maker, left)}, "
+            f"the shortcut with {_numbers(maker, right)}"
+        ],
+        help=_ways_out(maker, node, block, place, said),
+    )
+
+
+def _reasons(left: Shape, right: Shape) -> list[str]:
+    names = ("channels", "height", "width")
+    return [
+        f"{name}: {a} against {b}" for name, a, b in zip(names, left, right, strict=False) if a != b
+    ]
+
+
+def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Label]:
+    """What the spec wrote that gave the residual path its channels and its size."""
+    labels: dict[Span, str] = {}
+    height, width = left[1:] if len(left) == 3 else (1, 1)
+
+    def note(attribute: str, text: str, dim: int) -> None:
+        if left[dim] == right[dim]:
+            return
+        name: str | None = path
+        while name in maker.nodes:
+            node = maker.nodes[name]
+            before = maker.shape(node.inputs[0])
+            if before[dim] != node.shape[dim] and attribute in maker.origins.get(name, {}):
+                for span in maker.origins[name][attribute].origins:
+                    labels.setdefault(span, text)
+                return
+            if before == right or len(node.inputs) > 1:
+                return
+            name = node.inputs[0]
+
+    note("out", f"the residual path ends with {left[0]} channels", 0)
+    if len(left) == 3:
+        sizes = _numbers(maker, (height, width))
+        note("stride", f"the residual path is {sizes} from here", 1)
+    return [Label(span, text) for span, text in labels.items()]
+
+
+def _ways_out(
+    maker: Maker, node: Node, block: definitions.Block, place: Place | None, said: str
+) -> list[str]:
+    """What to write instead, with what it costs."""
+    lines: list[str] = []
+    if block.shortcut and said == "identity" and place is not None:
+        cost = _cost(maker, block.shortcut, place, node.inputs[1])
+        if cost is not None:
+            lines.append(
+                f"write `shortcut: projection` (the block's own; adds {cost:,} parameters),"
+            )
+    left, right = (maker.shape(source) for source in node.inputs[:2])
+    if said != "zero_pad" and _zero_pad_fits(left, right):
+        lines.append(
+            f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
+        )
+    return ["\n".join(lines)] if lines else []
+
+
+def _zero_pad_fits(left: Shape, right: Shape) -> bool:
+    """Whether subsampling and padding with zeros would bring the shortcut to the residual path's shape."""
+    if len(left) != 3 or len(right) != 3 or not isinstance(left[0], int):
+        return False
+    stride = stride_between(right, left)
+    strides = stride if isinstance(stride, tuple) else (stride, stride)
+    sizes = tuple(window_size(size, 1, s, 0) for size, s in zip(right[1:], strides, strict=True))
+    return isinstance(right[0], int) and left[0] >= right[0] and sizes == left[1:]
+
+
+def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> int | None:
+    """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
+    before = list(maker.nodes)
+    try:
+        layers.make_layers(maker, wanted, place, value)
+        made = [node for name, node in maker.nodes.items() if name not in set(before)]
+        return sum(
+            prod(tensor.shape)
+            for node in made
+            for tensor in node.operator.tensors([maker.shape(s) for s in node.inputs])
+            if tensor.trainable
+        )
+    except SpecError:
+        return None
+    finally:
+        for name in [name for name in maker.nodes if name not in set(before)]:
+            del maker.nodes[name]
+
+
+def _some_sizes(
+    maker: Maker, node: Node, scope: str, found: Disagreement, is_residual: bool
+) -> Diagnostic:
+    left, right = (maker.shape(source) for source in node.inputs[:2])
+    sizes = " × ".join(str(extent.declared) for extent in maker.extents)
+    position = 1 if found.axis == "H" else 2
+    sides = _sides(left[position], right[position], is_residual)
+    claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
+    axes = "{multiple_of: 32}"
+    pools = [p for p in _rounding_down(maker, scope) if p.span is not None]
+    where = f" in {pools[0].span.file}:{pools[0].span.line}" if pools and pools[0].span else ""
+    way = f"pool with `ceil_mode: true`{where}" if pools else "make both branches round alike"
+    return error(
+        codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
+        f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
+        maker.trace_span or node.span,
+        notes=[
+            f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
+        ],
+        help=[
+            f"{way}, or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
+        ],
+        severity="error" if claimed else "warning",
+    )
+
+
+def _rounding_down(maker: Maker, scope: str) -> list[Node]:
+    """The poolings in a block that drop what is left over at the edge."""
+    return [
+        node
+        for name, node in maker.nodes.items()
+        if name.startswith(f"{scope}.")
+        and getattr(node.operator, "ceil_mode", True) is False
+        and node.shape != maker.shape(node.inputs[0])
+    ]
+
+
+def _sides(left: Dim, right: Dim, is_residual: bool) -> str:
+    names = ("residual path", "shortcut") if is_residual else ("first input", "other input")
+    return f"{names[0]} {left}, {names[1]} {right}"
