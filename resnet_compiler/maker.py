@@ -110,6 +110,12 @@ class Maker:
         """Add a node with its shape, after checking its name, its inputs and that no size vanishes."""
         span = layer.span if layer else span
         self.refuse_taken(name, span)
+        if name == "output":
+            raise self.failure(
+                codes.INVALID_NAME,
+                "`output` is what the ONNX model gives; no layer of the network can have that name",
+                span,
+            )
         if not NAME.fullmatch(name):
             raise self.failure(
                 codes.INVALID_NAME,

@@ -18,7 +18,8 @@ SHORT = 40
 ROOM = 2 * len(INDENT) + len("shortcut = ")
 
 
-SHORTCUT = "shortcut"
+SHORTCUT = "<shortcut>"
+"""The shortcut's value; no layer can have that name."""
 
 
 def with_shortcut(
@@ -114,7 +115,7 @@ class Statements:
     def _target(self, step: Step) -> str:
         """The variable for a step's value: ``x`` where the value in x is needed no more."""
         if step.path == (SHORTCUT,):
-            return SHORTCUT
+            return "shortcut"
         holder = next((value for value, held in self._variables.items() if held == "x"), None)
         if holder is None or self._left[holder] <= 0:
             self._variables.pop(holder or "", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -10,7 +11,9 @@ from resnet_compiler.emit.pytorch.bodies import Body, Step
 from resnet_compiler.emit.pytorch.constructors import Children, Given, New, Reference, Tree
 from resnet_compiler.emit.pytorch.forward import Statements
 from resnet_compiler.emit.pytorch.layout import fitted, signature
-from resnet_compiler.graph import INPUT, Graph
+from resnet_compiler.graph import INPUT, Graph, Node
+from resnet_compiler.operators.base import TorchModule
+from resnet_compiler.operators.layout import Reshape
 from resnet_compiler.shapes import Size
 
 
@@ -31,16 +34,13 @@ class ClassText:
         return [*self.init_head, *self.init_body, *self.forward]
 
 
-_CHANNEL_ARGUMENTS = ("num_features", "num_channels")
-
-
 def network_class(graph: Graph, body: Body, name: str) -> ClassText:
     """The class of the whole network. Input (N, in_channels, H, W), output (N, num_classes) or a feature map."""
     attributes = dict(body.attributes)
     parameters = []
-    if _open_output(graph, body, attributes):
+    if _open_output(graph, attributes):
         parameters.append(f"num_classes: int = {graph.shape(graph.output)[0]}")
-    if _open_input(body, attributes):
+    if _open_input(graph, attributes):
         parameters.append(f"in_channels: int = {graph.input_shape[0]}")
     init = ["        super().__init__()"]
     for attribute, tree in attributes.items():
@@ -55,103 +55,99 @@ def network_class(graph: Graph, body: Body, name: str) -> ClassText:
 # --- what can be chosen when the network is made ---------------------------------------------------------------------
 
 
-def _open_input(body: Body, attributes: dict[str, Tree]) -> bool:
-    """Make the input's channels a parameter, where they reach a constructor argument that takes them."""
+def _open_input(graph: Graph, attributes: dict[str, Tree]) -> bool:
+    """Make the input's channels a parameter, where only convolutions and norms of the network itself depend on them."""
     carrying = {INPUT}
-    opened = False
-    for step in body.steps:
-        if not set(step.inputs) <= carrying:
+    targets: list[tuple[str, str]] = []
+    for node in graph:
+        if carrying.isdisjoint(node.inputs):
             continue
-        if step.tree is None or len(step.inputs) > 1:
-            return opened
-        head = step.attribute.split("[")[0]
-        changed, goes_on = _with_input_channels(attributes[head])
-        if changed is not None:
-            attributes[head] = changed
-            opened = True
-        if goes_on:
-            carrying.add(step.output)
-        elif changed is None:
-            return opened
-    return opened
+        if _in_scope(graph, node.name) or len(node.inputs) > 1:
+            return False
+        if node.operator.word == "conv" and getattr(node.operator, "groups", 1) == 1:
+            targets.append((node.name, "in_channels"))
+        elif node.operator.word == "batch_norm":
+            targets.append((node.name, "num_features"))
+            carrying.add(node.name)
+        elif _keeps_channels(graph, node):
+            carrying.add(node.name)
+        else:
+            return False
+    if graph.output in carrying:
+        return False
+    return _open(attributes, targets, "in_channels")
 
 
-def _with_input_channels(tree: Tree) -> tuple[Tree | None, bool]:
-    """The tree with its input channels as a parameter (None: it has none), and whether they go through unchanged."""
-    if isinstance(tree, Children):
-        modules = list(tree.modules)
-        found = False
-        for index, module in enumerate(modules):
-            changed, goes_on = _with_input_channels(module)
-            if changed is not None:
-                modules[index], found = changed, True
-            if not goes_on:
-                return (replace(tree, modules=tuple(modules)) if found else None), False
-        return (replace(tree, modules=tuple(modules)) if found else None), True
-    if not isinstance(tree, New):
-        return None, False
-    wrapped = _wrapped(tree)
-    if wrapped is not None:
-        changed, goes_on = _with_input_channels(wrapped)
-        return (None if changed is None else _rewrapped(tree, changed)), goes_on
-    names = {given.name: given for given in tree.arguments}
-    grouped = "groups" in names and not names["groups"].is_default
-    if "in_channels" in names and not grouped:
-        return _replaced(tree, "in_channels", "in_channels"), False
-    for name in _CHANNEL_ARGUMENTS:
-        if name in names:
-            return _replaced(tree, name, "in_channels"), True
-    return None, tree.callee.startswith("nn.") and not names.keys() & {"in_channels", "in_features"}
-
-
-def _open_output(graph: Graph, body: Body, attributes: dict[str, Tree]) -> bool:
-    """Make the number of classes a parameter, where the last layer with weights gives the network's output."""
-    wanted = graph.output
-    for step in reversed(body.steps):
-        if step.output != wanted:
-            continue
-        if step.tree is None:
-            if step.template not in ("{0}.flatten(1)", "{0}"):
-                return False
-            wanted = step.inputs[0]
-            continue
-        head, *rest = step.attribute.split("[")
-        tree = attributes[head]
-        changed = None if rest else _with_classes(tree)
-        if changed is not None:
-            attributes[head] = changed
-        return changed is not None
+def _open_output(graph: Graph, attributes: dict[str, Tree]) -> bool:
+    """Make the number of classes a parameter, where the last layer with weights alone decides it."""
+    uses = Counter(name for node in graph for name in node.inputs)
+    name = graph.output
+    while name != INPUT and uses[name] <= (name != graph.output) and not _in_scope(graph, name):
+        node = graph[name]
+        if node.section != "head":
+            return False
+        if node.operator.word == "linear":
+            return _open(attributes, [(name, "out_features")], "num_classes")
+        if node.operator.word == "conv" and getattr(node.operator, "groups", 1) == 1:
+            return _open(attributes, [(name, "out_channels")], "num_classes")
+        if not (_keeps_channels(graph, node) or node.operator == Reshape((-1,))):
+            return False
+        name = node.inputs[0]
     return False
 
 
-def _with_classes(tree: Tree) -> Tree | None:
-    """The tree with the output features of its last layer as a parameter; None where it ends with no such layer."""
+def _in_scope(graph: Graph, name: str) -> bool:
+    parts = name.split(".")
+    return any(".".join(parts[:count]) in graph.scopes for count in range(1, len(parts)))
+
+
+def _keeps_channels(graph: Graph, node: Node) -> bool:
+    """Whether a layer takes any number of channels and gives as many: pointwise functions and poolings."""
+    form = node.operator.torch_form(graph.input_shapes(node))
+    same = graph.input_shapes(node)[:1] and graph.input_shapes(node)[0][0] == node.shape[0]
+    return (
+        bool(same)
+        and isinstance(form, TorchModule)
+        and form.stateless
+        and node.operator.word != "shuffle"
+    )
+
+
+def _open(attributes: dict[str, Tree], targets: Sequence[tuple[str, str]], parameter: str) -> bool:
+    """Put a parameter in the place of arguments of layers, named by layer and argument; all of them or none."""
+    changed = dict(attributes)
+    for name, argument in targets:
+        head, *keys = name.split(".")
+        tree = (
+            _with_parameter(changed[head], keys, argument, parameter) if head in changed else None
+        )
+        if tree is None:
+            return False
+        changed[head] = tree
+    attributes.update(changed)
+    return bool(targets)
+
+
+def _with_parameter(tree: Tree, keys: Sequence[str], argument: str, parameter: str) -> Tree | None:
     if isinstance(tree, Children):
-        changed = _with_classes(tree.modules[-1])
-        return None if changed is None else replace(tree, modules=(*tree.modules[:-1], changed))
+        if not keys or keys[0] not in tree.keys:
+            return None
+        modules = list(tree.modules)
+        place = tree.keys.index(keys[0])
+        changed = _with_parameter(modules[place], keys[1:], argument, parameter)
+        if changed is None:
+            return None
+        modules[place] = changed
+        return replace(tree, modules=tuple(modules))
     if not isinstance(tree, New):
         return None
-    wrapped = _wrapped(tree)
-    if wrapped is not None:
-        changed = _with_classes(wrapped)
-        return None if changed is None else _rewrapped(tree, changed)
-    for name in ("out_features", "out_channels"):
-        if any(given.name == name for given in tree.arguments):
-            return _replaced(tree, name, "num_classes")
-    return None
-
-
-def _wrapped(tree: New) -> Children | None:
-    """The children of ``nn.Sequential(OrderedDict(…))``."""
-    inner = tree.arguments[0].value if tree.arguments else None
-    return inner if tree.callee == "nn.Sequential" and isinstance(inner, Children) else None
-
-
-def _rewrapped(tree: New, children: Tree) -> New:
-    return replace(tree, arguments=(replace(tree.arguments[0], value=children),))
-
-
-def _replaced(tree: New, argument: str, parameter: str) -> New:
+    if (
+        keys
+    ):  # nn.Sequential(OrderedDict(…)), nn.ModuleList([…]) and the like: one argument, the children
+        inner = _with_parameter(tree.arguments[0].value, keys, argument, parameter)
+        return inner and replace(tree, arguments=(replace(tree.arguments[0], value=inner),))
+    if all(given.name != argument for given in tree.arguments):
+        return None
     given = tuple(
         Given(g.name, Reference(parameter), g.default, g.positional) if g.name == argument else g
         for g in tree.arguments
