@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import signal
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
@@ -332,6 +333,10 @@ def _written(graph: Graph, files: Iterable[pathlib.Path], output: pathlib.Path) 
 
 def main() -> None:
     """The entry point. Output is UTF-8 whatever the locale, so that the same command prints the same bytes."""
+    if hasattr(
+        signal, "SIGPIPE"
+    ):  # the reader went away (`| head`): end quietly, as other commands do
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")

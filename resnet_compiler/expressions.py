@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -104,7 +105,9 @@ def _parse(text: str) -> ast.expr:
     if len(text) > MAXIMUM_LENGTH:
         raise ExpressionError(f"it is longer than {MAXIMUM_LENGTH} characters")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python has to say of `1or 2`
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError("it is not an arithmetic expression") from None
     for node in ast.walk(tree):

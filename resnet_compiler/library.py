@@ -6,6 +6,7 @@ Nothing here reads outside the folder of the spec and the package's own data.
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
@@ -83,7 +84,9 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         _stay_inside(name, span)
     looks_like_path = name.endswith((".yaml", ".yml"))
     path = (beside or pathlib.Path()) / name
-    if looks_like_path and (path.is_file() or beside is None):
+    if looks_like_path and os.path.exists(
+        path
+    ):  # unlike Path.exists, False for what cannot be a name
         shown = path.as_posix() if beside is None else (beside / name).as_posix()
         return SpecFile(_shipped_display(path) or shown, path)
     for spec in shipped_specs():
@@ -92,9 +95,16 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", spec.display):
             return spec
     known = [spec.display.split("/")[2].removesuffix(".yaml") for spec in shipped_specs()]
-    help = did_you_mean(name, known) or (
-        "`resnetc list` shows the shipped specs; a path ends in .yaml",
-    )
+    here = sorted(each.name for each in (beside or pathlib.Path()).glob("*.yaml"))
+    if f"{name}.yaml" in here:
+        near: tuple[str, ...] = (f"did you mean `{name}.yaml`?",)
+    elif looks_like_path:
+        near = did_you_mean(name, here) or did_you_mean(
+            name.rsplit("/", 1)[-1].split(".")[0], known
+        )
+    else:
+        near = did_you_mean(name.rsplit("/", 1)[-1], known)
+    help = near or ("`resnetc list` shows the shipped specs; a path ends in .yaml",)
     raise SpecError(
         [error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help)]
     )
@@ -107,7 +117,7 @@ def expand(name: str) -> list[SpecFile]:
         SpecError: it means none.
     """
     folder = pathlib.Path(name)
-    if folder.is_dir():
+    if name and os.path.isdir(folder):
         inside = [
             SpecFile(_shipped_display(p) or p.as_posix(), p) for p in sorted(folder.glob("*.yaml"))
         ]
@@ -208,7 +218,7 @@ class Library:
         digest = hashlib.sha256()
         for name, text in sorted((n.rsplit("/", 1)[-1], t) for n, t in self.texts.items()):
             content = text.replace("\r\n", "\n").encode()
-            digest.update(f"{name}\0{len(content)}\0".encode())
+            digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape"))
             digest.update(content)
         return digest.hexdigest()
 

@@ -110,12 +110,6 @@ class Maker:
         """Add a node with its shape, after checking its name, its inputs and that no size vanishes."""
         span = layer.span if layer else span
         self.refuse_taken(name, span)
-        if name == "output":
-            raise self.failure(
-                codes.INVALID_NAME,
-                "`output` is what the ONNX model gives; no layer of the network can have that name",
-                span,
-            )
         if not NAME.fullmatch(name):
             raise self.failure(
                 codes.INVALID_NAME,
@@ -154,8 +148,8 @@ class Maker:
             if dim_at(dim, self.declared) < 1:
                 self._refuse_vanishing(name, shape, span)
         least = operator.least_size()
-        for dim in (dim for source in inputs for dim in self.shape(source) if least > 1):
-            if dim_at(dim, self.declared) < least and not isinstance(dim, int):
+        for dim in (dim for source in inputs for dim in self.shape(source)[1:] if least > 1):
+            if dim_at(dim, self.declared) < least:
                 self._refuse_vanishing(name, self.shape(inputs[0]), span)
         parts = name.split(".")
         self.prefixes |= {".".join(parts[:count]): name for count in range(1, len(parts))}

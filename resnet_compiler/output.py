@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 
@@ -26,6 +27,7 @@ def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
     """
     sizes = {}
     staged: list[tuple[str, pathlib.Path]] = []
+    moved: list[tuple[str | None, pathlib.Path]] = []
     path = pathlib.Path()
     try:
         for path, content in files.items():
@@ -40,15 +42,23 @@ def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
                 os.fsync(stream.fileno())
             os.chmod(name, 0o666 & ~_umask())
         for name, path in staged:
+            before = f"{name}.before" if path.exists() else None
+            if before is not None:
+                _keep(path, before)
+            moved.append((before, path))
             os.replace(name, path)
+        moved.clear()
     except OSError as reason:
         text = (reason.strerror or str(reason)).lower()
         raise SpecError(
             [error(codes.CANNOT_WRITE, f"cannot write {path.as_posix()}: {text}")]
         ) from None
     finally:
+        for before, path in reversed(moved):  # not all of them: back to what was there
+            os.replace(before, path) if before is not None else path.unlink(missing_ok=True)
         for name, _ in staged:
-            pathlib.Path(name).unlink(missing_ok=True)
+            for leftover in (name, f"{name}.before"):
+                pathlib.Path(leftover).unlink(missing_ok=True)
     return sizes
 
 
@@ -56,6 +66,14 @@ def _holds(path: pathlib.Path, pieces: Content) -> bool:
     """Whether a file holds just these pieces."""
     with path.open("rb") as stream:
         return all(stream.read(len(piece)) == piece for piece in pieces) and not stream.read(1)
+
+
+def _keep(path: pathlib.Path, name: str) -> None:
+    """A second name for a file; a copy where the file system has no links."""
+    try:
+        os.link(path, name, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(path, name)
 
 
 def _umask() -> int:

@@ -95,6 +95,7 @@ _MISTAKES = (  # what both parsers' wordings have in common, what we say, what t
         "the text does not continue what stands above it",
         "indent the keys of one mapping alike, and the items of one list alike",
     ),
+    ("a tab", "a tab cannot stand here", "use spaces"),
     ("cannot start any token", "a plain value cannot begin like this", "put it in quotes"),
     ("", "the text is not valid YAML", ""),
 )
@@ -290,7 +291,7 @@ class _Reader:
         at, opening = (mark.index if mark is not None else None for mark in marks)
         known, summary, hint = next(m for m in _MISTAKES if re.search(m[0], wording))
         last = len(self.text.rstrip())
-        in_token = "scanning" in context or "scalar" in context
+        in_token = ("scanning" in context or "scalar" in context) and "a tab" not in wording
         if opening is not None and (in_token or at is None or at >= last):
             at, opening = opening, None  # what was opened can be mended, the text's end cannot
         at = min(self.last if at is None else at, last)

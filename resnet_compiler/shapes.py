@@ -135,7 +135,7 @@ def next_disagreement(left: Dim, right: Dim, extent: Extent, start: int) -> Disa
     left_stride = left.stride if isinstance(left, Size) else 0
     right_stride = right.stride if isinstance(right, Size) else 0
     if left_stride == right_stride:
-        count = left_stride // math.gcd(left_stride, step)
+        count = max(1, left_stride // math.gcd(left_stride, step))
     else:
         count = _extents_until_parted(left, right, first) // step + 2
     for index in range(count):

@@ -1,4 +1,5 @@
-"""Counts: parameters, MACs, activations, weighted layers, receptive fields; against torch and the papers."""
+"""Counts: parameters, MACs, activations, weighted layers, receptive fields; against torch and the
+papers."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ def on_meta(graph: Graph) -> tuple[Any, Any]:
 
 
 def assert_counts_are_torchs(graph: Graph) -> None:
-    """Per layer: parameters, MACs, output shape and activations as torch has them of the emitted source."""
+    """Per layer: parameters, MACs, output shape and activations as torch has them of the emitted
+    source."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -132,7 +134,7 @@ def test_the_totals_are_the_sums_of_the_layers(name: str) -> None:
     assert measures.weighted_layers == sum(layer.weighted for layer in measures.layers)
 
 
-# --- figures of the papers -------------------------------------------------------------------------------------------
+# --- figures of the papers ------------------------------------------------------------------------
 
 
 def variant(base: str, shortcut: str) -> Graph:
@@ -188,7 +190,7 @@ def test_the_stride_where_the_paper_has_it_saves_macs(name: str, macs: int) -> N
     assert measures_of(f"imagenet/{name}_v1").macs == macs - saved
 
 
-# --- weighted layers -------------------------------------------------------------------------------------------------
+# --- weighted layers ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_the_trunk_is_what_reaches_the_output_other_than_through_a_gate(
     assert found == counted
 
 
-# --- receptive fields and strides ------------------------------------------------------------------------------------
+# --- receptive fields and strides -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,8 @@ def test_receptive_fields_and_strides_of_known_networks(
 
 
 def probed_field(graph: Graph, size: int) -> tuple[int, int]:
-    """How many rows and columns of the input one pixel in the middle of the output depends on, by its gradient."""
+    """How many rows and columns of the input one pixel in the middle of the output depends on, by
+    its gradient."""
     import torch
 
     network = peers.network_class(peers.load_source(resnet_compiler.emit_pytorch(graph)))().eval()

@@ -1,4 +1,5 @@
-"""The emitted source: as people write it, and the same network as the ONNX, whatever the spec's structure."""
+"""The emitted source: as people write it, and the same network as the ONNX, whatever the spec's
+structure."""
 
 from __future__ import annotations
 
@@ -44,12 +45,13 @@ def network_of(graph: Graph, **arguments: int) -> Any:
     return peers.network_class(peers.load_source(resnet_compiler.emit_pytorch(graph)))(**arguments)
 
 
-# --- as text ---------------------------------------------------------------------------------------------------------
+# --- as text --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder of sources: every shipped network for ImageNet, some others, and every odd structure."""
+    """A folder of sources: every shipped network for ImageNet, some others, and every odd
+    structure."""
     folder = tmp_path_factory.mktemp("sources")
     texts = {name.replace("/", "_"): source_of(name) for name in (*IMAGENET, *CIFAR)}
     for index, text in enumerate(STRUCTURES.values()):
@@ -106,7 +108,7 @@ def test_every_network_is_a_few_classes_with_documentation(name: str) -> None:
     assert all(ast.get_docstring(each) for each in (tree, *classes))
 
 
-# --- as a network ----------------------------------------------------------------------------------------------------
+# --- as a network ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["imagenet/resnet18", "imagenet/resnet50"])
@@ -201,7 +203,7 @@ def test_constants_begin_as_the_spec_has_them() -> None:
     assert (state["layer1.0.gain"] == 0.5).all()
 
 
-# --- of any structure ------------------------------------------------------------------------------------------------
+# --- of any structure -----------------------------------------------------------------------------
 
 
 def assert_source_and_onnx_agree(graph: Graph) -> None:
@@ -224,7 +226,8 @@ def assert_source_and_onnx_agree(graph: Graph) -> None:
 
 
 def assert_parameters_work(graph: Graph) -> None:
-    """Where the source takes `num_classes` and `in_channels`, the network runs with others than its own."""
+    """Where the source takes `num_classes` and `in_channels`, the network runs with others than its
+    own."""
     import torch
 
     source = resnet_compiler.emit_pytorch(graph)

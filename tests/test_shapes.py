@@ -35,11 +35,12 @@ PAIRS = 1000
 SIZES = range(1, 201)
 Chain = tuple[Operator, ...]
 
-# --- the closed form against torch -----------------------------------------------------------------------------------
+# --- the closed form against torch ----------------------------------------------------------------
 
 
 def random_layer(draw: random.Random) -> Operator:
-    """A window along the height, of an operator that has one; convolutions and pools about equally often."""
+    """A window along the height, of an operator that has one; convolutions and pools about equally
+    often."""
     kernel, stride = draw.choice((1, 2, 3, 4, 5, 7)), draw.choice((1, 1, 2, 2, 3, 5))
     dilation = draw.choice((1, 1, 1, 2, 3))
     match draw.randrange(7):
@@ -65,7 +66,8 @@ def random_chain(draw: random.Random) -> Chain:
 
 @cache
 def torch_size(layer: Operator, size: int, device: str = "cpu") -> int | None:
-    """The height that torch's own module gives for an input of this height; None where it refuses the input."""
+    """The height that torch's own module gives for an input of this height; None where it refuses
+    the input."""
     import torch
     from torch import nn
 
@@ -103,7 +105,8 @@ def torch_chain_size(chain: Chain, size: int) -> int | None:
 
 
 def symbolic_sizes(chain: Chain, axis: str = "H") -> list[Size]:
-    """What the operators infer for the height after each layer of a chain, from a height of H (or W)."""
+    """What the operators infer for the height after each layer of a chain, from a height of H (or
+    W)."""
     shape: Shape = (1, Size(axis), 1)
     sizes = []
     for layer in chain:
@@ -180,7 +183,7 @@ def test_padding_is_refused_where_torch_refuses_it(kind: type[MaxPool | AvgPool]
                 symbolic_sizes((layer,))
 
 
-# --- the closed form by itself ---------------------------------------------------------------------------------------
+# --- the closed form by itself --------------------------------------------------------------------
 
 offsets = st.integers(-40, 40)
 strides = st.integers(1, 12)
@@ -224,7 +227,7 @@ def test_a_size_reads_as_the_formula_it_is(size: Size, text: str) -> None:
     assert str(size) == text
 
 
-# --- the proof of a join against trying every size -------------------------------------------------------------------
+# --- the proof of a join against trying every size ------------------------------------------------
 
 Numbers = Any
 """A whole number, or a numpy array of them: many sizes tried at once."""
@@ -278,7 +281,8 @@ def random_pair(draw: random.Random) -> tuple[Chain, Chain]:
 
 
 def random_extent(draw: random.Random, axis: str, minimum: int, chains: Sequence[Chain]) -> Extent:
-    """Sizes that a spec could claim, mostly around one at which the branches agree: one, or all of a kind."""
+    """Sizes that a spec could claim, mostly around one at which the branches agree: one, or all of
+    a kind."""
     declared = minimum + draw.randrange(200)
     if draw.random() < 0.7:
         later = range(declared, declared + 200)
@@ -385,7 +389,7 @@ def test_different_constants_disagree_at_the_first_size() -> None:
     assert not same_for_all(3, 4, extent)
 
 
-# --- sizes of a whole network ----------------------------------------------------------------------------------------
+# --- sizes of a whole network ---------------------------------------------------------------------
 
 
 def compile_resnetaa50(height: str) -> Compilation:

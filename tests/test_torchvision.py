@@ -1,4 +1,5 @@
-"""The same networks as torchvision's: equal keys, shapes and counts, and equal outputs with its weights."""
+"""The same networks as torchvision's: equal keys, shapes and counts, and equal outputs with its
+weights."""
 
 from __future__ import annotations
 

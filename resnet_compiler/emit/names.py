@@ -21,6 +21,10 @@ RESERVED_ATTRIBUTES = frozenset(
 _WORDS = re.compile(r"[A-Za-z0-9]+")
 
 
+LONGEST_VARIABLE = 24
+"""A layer with a longer name gives its name to no variable: the lines would not fit."""
+
+
 def reserved_part(name: str) -> str | None:
     """The part of a layer's dotted name that no attribute of a module can be called, if there is one."""
     for part in name.split("."):
@@ -55,7 +59,7 @@ def unique(name: str, taken: Container[str]) -> str:
 
 def variable(name: str, taken: Container[str]) -> str:
     """A local variable's name from a layer's: dots become underscores, keywords and taken names are avoided."""
-    word = name.replace(".", "_")
+    word = name.replace(".", "_") if len(name) <= LONGEST_VARIABLE else "value"
     if keyword.iskeyword(word) or word[0].isdigit():
         word += "_"
     return unique(word, taken)

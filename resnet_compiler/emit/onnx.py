@@ -224,14 +224,12 @@ def _external_initializers(
 
 
 def _name_output(builder: LayerBuilder, value: str) -> None:
-    """Give the graph's result its public name."""
+    """Give the graph's result its public name; a layer that is called so keeps its name, and its value gets another."""
+    renamed = {value: OUTPUT} if value == OUTPUT else {OUTPUT: f"{OUTPUT}.value", value: OUTPUT}
     for node in builder.nodes:
-        for index, name in enumerate(node.output):
-            if name == value:
-                node.output[index] = OUTPUT
-        for index, name in enumerate(node.input):
-            if name == value:
-                node.input[index] = OUTPUT
+        for names in (node.input, node.output):
+            for index, name in enumerate(names):
+                names[index] = renamed.get(name, name)
     if value == INPUT:
         builder.layer = OUTPUT
         builder.node("Identity", [INPUT])

@@ -12,6 +12,7 @@ from resnet_compiler.operators.base import (
     Operator,
     TorchModule,
     attribute,
+    need_feature_map,
 )
 from resnet_compiler.shapes import Shape
 
@@ -158,6 +159,10 @@ class DropPath(Operator):
     word: ClassVar[str] = "drop_path"
 
     rate: float = attribute("number", "share of samples whose path is dropped")
+
+    def infer(self, inputs: Sequence[Shape]) -> Shape:
+        need_feature_map(self.word, inputs[0])
+        return inputs[0]
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         arguments = (Argument("rate", self.rate, positional=True),)

@@ -23,7 +23,8 @@ _numbers = itertools.count()
 def import_torchvision() -> types.ModuleType:
     """torchvision, also where its compiled operators do not load: beside a CPU-only torch.
 
-    Its wheel then fails on import; with the schemas of the two operators registered it imports, and its models run.
+    Its wheel then fails on import; with the schemas of the two operators registered it imports, and
+    its models run.
     """
     import torch
 
@@ -56,7 +57,8 @@ def randomise_norms(module: torch.nn.Module, seed: int) -> None:
 
 
 def load_source(source: str) -> types.ModuleType:
-    """Emitted source as a module of its own, listed like an imported one so that torch can trace it."""
+    """Emitted source as a module of its own, listed like an imported one so that torch can trace
+    it."""
     module = types.ModuleType(f"emitted_{next(_numbers)}")
     sys.modules[module.__name__] = module
     exec(compile(source, f"<{module.__name__}>", "exec"), vars(module))
@@ -88,7 +90,8 @@ def onnx_session(model: onnx.ModelProto | bytes) -> Any:
 
 
 def relative_difference(ours: Array, theirs: Array) -> float:
-    """The greatest absolute difference over the largest magnitude of the second; inf unless all is finite."""
+    """The greatest absolute difference over the largest magnitude of the second; inf unless all is
+    finite."""
     import numpy as np
 
     assert ours.shape == theirs.shape

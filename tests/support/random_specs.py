@@ -25,7 +25,8 @@ STEMS = (
 
 
 class RandomLayers:
-    """Layers over the value "input" of 8 channels, each reading values at random; nothing is left unused."""
+    """Layers over the value "input" of 8 channels, each reading values at random; nothing is left
+    unused."""
 
     def __init__(self, draw: random.Random, count: int) -> None:
         self.draw = draw
@@ -91,7 +92,8 @@ class RandomLayers:
 
 
 def random_graph(seed: int) -> str:
-    """A spec whose block is a random graph of operators: dotted names, values used twice, views, products."""
+    """A spec whose block is a random graph of operators: dotted names, values used twice, views,
+    products."""
     draw = random.Random(seed)
     layers = "\n".join(RandomLayers(draw, draw.randint(2, 9)).lines)
     kind = draw.choice(("layers", "residual"))
@@ -168,7 +170,8 @@ strided:
 
 
 def random_instances(seed: int) -> str:
-    """A spec whose blocks differ from stage to stage and within a stage, in numbers, layers and nested blocks."""
+    """A spec whose blocks differ from stage to stage and within a stage, in numbers, layers and
+    nested blocks."""
     draw = random.Random(seed)
     varied = draw.sample(sorted(PARAMETERS), draw.randint(0, 5))
     stages = ""

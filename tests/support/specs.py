@@ -12,7 +12,8 @@ def compile_text(text: str, name: str = "probe.yaml") -> Graph:
 
 
 def compile_layers(*layers: str, channels: int = 8, size: tuple[int, int] = (11, 9)) -> Graph:
-    """The graph of a network with one block of these layers, each as a line of YAML; "input" names the block's input."""
+    """The graph of a network with one block of these layers, each as a line of YAML; "input" names
+    the block's input."""
     height, width = size
     listed = "\n".join(f"      - {layer}" for layer in layers)
     return compile_text(

@@ -1,4 +1,4 @@
-"""Specs of odd structure, each for one thing that source or ONNX could get wrong. Images are 3 × 16 × 16."""
+"""Specs of odd structure, each for one thing that could go wrong. Images are 3 × 16 × 16."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ STRUCTURES = {
     "activation first": spec(stem="- relu: act\n- conv1: {conv: {out: 8, kernel: 3}}"),
     "norm before blocks": spec("- a: {block: basic, depth: 2, width: 3}", stem="- bn: norm"),
     "convolution last": spec(
-        head="- pool: global_avg_pool\n- fc: {conv: {out: 7, kernel: 1, bias: true}}\n- flat: {reshape: {to: -1}}"
+        head="- pool: global_avg_pool\n- fc: {conv: {out: 7, kernel: 1, bias: true}}\n"
+        "- flat: {reshape: {to: -1}}"
     ),
     "activation after the last stage": spec(
         "- layer1: {block: preact_basic, depth: 2, width: 8}",
@@ -78,7 +79,8 @@ STRUCTURES = {
         "- drop: {dropout: {rate: 0.3}}\n- fc2: {linear: {out: 5, bias: false}}"
     ),
     "head in a container": spec(
-        head="- head.pool: global_avg_pool\n- head.flat: {reshape: {to: -1}}\n- head.fc: {linear: {out: 5}}"
+        head="- head.pool: global_avg_pool\n- head.flat: {reshape: {to: -1}}\n"
+        "- head.fc: {linear: {out: 5}}"
     ),
     "head from stages": spec(
         head="- p1: {global_avg_pool: {}, from: layer1}\n- p2: {global_avg_pool: {}, from: layer2}\n"
@@ -177,6 +179,15 @@ residual:
 - {"b" * 40}: {{conv: {{out: 8, kernel: 3}}, from: input}}
 - {"c" * 40}: {{add: {{}}, from: [{"a" * 40}, {"b" * 40}, input]}}
 - norm: norm
+"""
+    ),
+    "a long chain that is used twice": block(
+        """
+- squeeze_convolution: {conv: {out: 8, kernel: 3}}
+- squeeze_norm: norm
+- squeeze_activation: act
+- expand_convolution: {conv: {out: 8, kernel: 3}, from: squeeze_activation}
+- both_branches: {add: {}, from: [squeeze_activation, expand_convolution]}
 """
     ),
     "a title with quotes": spec(

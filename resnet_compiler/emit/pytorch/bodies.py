@@ -217,9 +217,15 @@ def _contain(
 
 
 def _member(access: str, key: str, depth: int, numbered: bool) -> str:
+    """How forward writes a member of a container: ``branches[0]``, or by its path where containers nest."""
     if depth == 0:
         return key
-    return f"{access}[{int(key)}]" if numbered else f'{access}["{key}"]'
+    if depth == 1:
+        return f"{access}[{int(key)}]" if numbered else f'{access}["{key}"]'
+    if depth == 2:
+        head, _, inner = access.partition("[")
+        return f'{head}.get_submodule("{inner[:-1].strip(chr(34))}.{key}")'
+    return f'{access[:-2]}.{key}")'
 
 
 def _chain(steps: Sequence[Step], uses: Mapping[str, int], depth: int) -> Tree | None:

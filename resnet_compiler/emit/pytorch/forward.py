@@ -109,7 +109,7 @@ class Statements:
         step, text = self._pending.pop(name)
         target = self._target(step)
         if text != target:
-            self.lines.append(f"{target} = {text}")
+            self.lines += _broken(f"{target} = ", step, text)
         self._variables[name] = target
 
     def _target(self, step: Step) -> str:
@@ -124,6 +124,18 @@ class Statements:
         for value in dead:
             self._variables.pop(value, None)
         return variable("_".join(step.path), {*self._variables.values(), *RESERVED})
+
+
+def _broken(prefix: str, step: Step, text: str) -> list[str]:
+    """A statement on one line, or with its call's argument on a line of its own where names are very long."""
+    call = f"self.{step.attribute}("
+    if (
+        len(prefix + text) + 2 * len(INDENT) <= WIDTH
+        or step.tree is None
+        or not text.startswith(call)
+    ):
+        return [prefix + text]
+    return [prefix + call, f"{INDENT}{text[len(call) : -1]},", ")"]
 
 
 def _expression(step: Step, operands: Sequence[tuple[str, str]]) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+import networkx as nx
+
 from resnet_compiler.emit.names import class_name
 from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
 from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser, Parameter
@@ -28,7 +30,7 @@ def emit_pytorch(graph: Graph, version: str) -> str:
     generaliser = Generaliser(graph, (*SUPPORT_CLASSES, "Tensor", "OrderedDict", "F", root_name))
     bodies = Bodies(graph)
     members = _members(graph)
-    for scopes in _by_height(graph):
+    for scopes in _by_level(graph):
         made = [bodies.body(scope, _steps(bodies, scope.name, members)) for scope in scopes]
         for body, call in generaliser.generalise(made):
             bodies.calls[body.scope.name] = call
@@ -151,23 +153,38 @@ def _members(graph: Graph) -> dict[str, list[str]]:
     return members
 
 
-def _by_height(graph: Graph) -> list[list[Scope]]:
-    """The scopes by how many levels of scopes they hold, those with none first; within a level in the graph's order.
+def _by_level(graph: Graph) -> list[list[Scope]]:
+    """The scopes in groups: every scope after those inside it, and all instances of a block together.
 
-    So every scope comes after those inside it, and instances of one block come together wherever they stand.
+    A block's level is one above the highest level of the blocks it holds anywhere. A block that holds itself has no
+    such level; then each scope's own height stands for it.
     """
     dissolved = _dissolved(graph)
-    heights = {name: 0 for name in graph.scopes if name not in dissolved}
-    for name in sorted(heights, key=lambda name: -name.count(".")):
+    kept = [name for name in graph.scopes if name not in dissolved]
+    children: dict[str, list[str]] = {name: [] for name in kept}
+    for name in kept:
         parts = name.split(".")
         outer = (".".join(parts[:count]) for count in range(len(parts) - 1, 0, -1))
-        parent = next((each for each in outer if each in heights), None)
+        parent = next((each for each in outer if each in children), None)
         if parent is not None:
-            heights[parent] = max(heights[parent], heights[name] + 1)
+            children[parent].append(name)
+    blocks: nx.DiGraph[str] = nx.DiGraph()
+    for name, inner in children.items():
+        blocks.add_node(graph.scopes[name].block)
+        blocks.add_edges_from(
+            (graph.scopes[each].block, graph.scopes[name].block) for each in inner
+        )
     levels: dict[int, list[Scope]] = {}
-    for name, height in heights.items():
-        levels.setdefault(height, []).append(graph.scopes[name])
-    return [levels[height] for height in sorted(levels)]
+    if nx.is_directed_acyclic_graph(blocks):
+        for level, words in enumerate(nx.topological_generations(blocks)):
+            wanted = frozenset(words)
+            levels[level] = [graph.scopes[n] for n in kept if graph.scopes[n].block in wanted]
+    else:
+        heights: dict[str, int] = {}
+        for name in sorted(kept, key=lambda name: -name.count(".")):
+            heights[name] = 1 + max((heights[each] for each in children[name]), default=-1)
+            levels.setdefault(heights[name], []).append(graph.scopes[name])
+    return [levels[level] for level in sorted(levels)]
 
 
 def _steps(bodies: Bodies, scope: str, members: dict[str, list[str]]) -> list[Step]:

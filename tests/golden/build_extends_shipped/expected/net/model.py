@@ -8,27 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class BasicBlock(nn.Module):
-    """Residual block: two 3x3 convolutions.
-
-    (N, 16, H, W) -> (N, 16, H, W).
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        shortcut = x
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.bn2(self.conv2(x))
-        return self.relu(x + shortcut)
-
-
 class ZeroPad(nn.Module):
     """Shortcut without parameters, a subsampled image padded with channels of zeros."""
 
@@ -39,20 +18,21 @@ class ZeroPad(nn.Module):
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, 16))
 
 
-class BasicBlock2(nn.Module):
+class BasicBlock(nn.Module):
     """Residual block: two 3x3 convolutions.
 
-    (N, in_channels, H, W) -> (N, out_channels, H/2, W/2).
+    (N, in_channels, H, W) -> (N, out_channels, H/stride, W/stride).
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        downsample: nn.Module,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, 2, 1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
@@ -60,7 +40,7 @@ class BasicBlock2(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        shortcut = self.downsample(x)
+        shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.bn2(self.conv2(x))
         return self.relu(x + shortcut)
@@ -77,9 +57,9 @@ class Net(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU(inplace=True)
-        self.layer1 = nn.Sequential(BasicBlock())
-        self.layer2 = nn.Sequential(BasicBlock2(16, 32, ZeroPad()))
-        self.layer3 = nn.Sequential(BasicBlock2(32, 48, ZeroPad()))
+        self.layer1 = nn.Sequential(BasicBlock(16, 16))
+        self.layer2 = nn.Sequential(BasicBlock(16, 32, 2, ZeroPad()))
+        self.layer3 = nn.Sequential(BasicBlock(32, 48, 2, ZeroPad()))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(48, num_classes)
         self.reset_parameters()

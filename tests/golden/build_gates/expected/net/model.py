@@ -37,15 +37,16 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(8, 8, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(8)
+        self.se = Gate()
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x
         x = self.relu(self.bn1(self.conv1(x)))
-        x = self.bn2(self.conv2(x))
+        x = self.se(self.bn2(self.conv2(x)))
         return self.relu(x + shortcut)
 
 
-class BasicBlockWithSe(nn.Module):
+class BasicBlockWithoutSe(nn.Module):
     """Residual block: two 3x3 convolutions.
 
     (N, 8, H, W) -> (N, 8, H, W).
@@ -58,12 +59,11 @@ class BasicBlockWithSe(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(8, 8, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(8)
-        self.se = Gate()
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x
         x = self.relu(self.bn1(self.conv1(x)))
-        x = self.se(self.bn2(self.conv2(x)))
+        x = self.bn2(self.conv2(x))
         return self.relu(x + shortcut)
 
 
@@ -76,8 +76,8 @@ class Net(nn.Module):
     def __init__(self, num_classes: int = 10, in_channels: int = 3) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 8, 3, padding=1, bias=False)
-        self.layer1 = nn.Sequential(*(BasicBlockWithSe() for _ in range(2)))
-        self.layer2 = nn.Sequential(BasicBlock())
+        self.layer1 = nn.Sequential(*(BasicBlock() for _ in range(2)))
+        self.layer2 = nn.Sequential(BasicBlockWithoutSe())
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(8, num_classes)
         self.reset_parameters()

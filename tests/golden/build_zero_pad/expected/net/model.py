@@ -24,33 +24,17 @@ class ZeroPad(nn.Module):
 class BasicBlock(nn.Module):
     """Residual block: two 3x3 convolutions.
 
-    (N, 16, H, W) -> (N, 16, H, W).
+    (N, in_channels, H, W) -> (N, 16, H/stride, W/stride).
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        stride: int = 1,
+        downsample: nn.Module | None = None,
+    ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        shortcut = x
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.bn2(self.conv2(x))
-        return self.relu(x + shortcut)
-
-
-class BasicBlock2(nn.Module):
-    """Residual block: two 3x3 convolutions.
-
-    (N, 8, H, W) -> (N, 16, H/2, W/2).
-    """
-
-    def __init__(self, downsample: nn.Module) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(8, 16, 3, 2, 1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, 16, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
@@ -58,7 +42,7 @@ class BasicBlock2(nn.Module):
         self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
-        shortcut = self.downsample(x)
+        shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.bn2(self.conv2(x))
         return self.relu(x + shortcut)
@@ -73,7 +57,7 @@ class Net(nn.Module):
     def __init__(self, num_classes: int = 10, in_channels: int = 3) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 8, 3, padding=1, bias=False)
-        self.layer1 = nn.Sequential(BasicBlock2(ZeroPad()), BasicBlock())
+        self.layer1 = nn.Sequential(BasicBlock(8, 2, ZeroPad()), BasicBlock(16))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(16, num_classes)
         self.reset_parameters()
