@@ -225,8 +225,10 @@ def list_specs(
     chosen = [n for n in names if fnmatchcase(n, pattern) or fnmatchcase(n.split("/")[1], pattern)]
     if as_json:
         print(json.dumps(chosen, indent=2))
+    elif chosen:
+        print("\n".join(chosen))
     else:
-        print("\n".join(chosen) if chosen else f"no shipped spec matches {pattern}")
+        print(f"resnetc: no shipped spec matches {pattern}", file=sys.stderr)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Located
-from resnet_compiler.diagnostics import did_you_mean, error
+from resnet_compiler.diagnostics import Label, did_you_mean, error
 from resnet_compiler.environment import BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage, build_structure
 from resnet_compiler.maker import Maker, Place
@@ -22,6 +22,7 @@ def elaborate(maker: Maker, identity: Identity) -> Graph:
         SpecError: with all findings so far, as soon as one makes the rest meaningless.
     """
     _check_defaults(maker)
+    _check_stage_names(maker)
     words = Environment({}, maker)
     defaults = {"norm": Bound(BlockCall("batch_norm")), "act": Bound(BlockCall("relu"))}
     for name, given in (("norm", maker.network.norm), ("act", maker.network.act)):
@@ -48,6 +49,20 @@ def elaborate(maker: Maker, identity: Identity) -> Graph:
         stages=tuple(maker.stages),
         proofs=tuple(maker.proofs),
     )
+
+
+def _check_stage_names(maker: Maker) -> None:
+    """Refuse two stages of one name."""
+    first: dict[str, definitions.Stage] = {}
+    for stage in maker.network.stages:
+        if stage.name in first:
+            raise maker.failure(
+                codes.DUPLICATE_LAYER,
+                f"there are two stages `{stage.name}`",
+                stage.span,
+                secondary=[Label(first[stage.name].span, "the first one")],
+            )
+        first[stage.name] = stage
 
 
 def _check_defaults(maker: Maker) -> None:

@@ -155,7 +155,11 @@ def _value(node: ast.AST, lookup: Lookup) -> Any:
                 raise ExpressionError("there is no such entry in the list")
             return values[int(index)]
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _bounded(FUNCTIONS[name](*(_number(_value(a, lookup)) for a in arguments)))
+            numbers = [_number(_value(argument, lookup)) for argument in arguments]
+            try:
+                return _bounded(FUNCTIONS[name](*numbers))
+            except TypeError:
+                raise ExpressionError(f"`{name}` takes another number of arguments") from None
     raise AssertionError(f"not on the list of allowed nodes: {node!r}")
 
 

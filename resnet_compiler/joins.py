@@ -160,6 +160,12 @@ def _ways_out(
         lines.append(
             f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
         )
+    pools = [pool for pool in _rounding_down(maker, place.prefix if place else "") if pool.span]
+    if not lines and pools and pools[0].span:
+        where = f"{pools[0].span.file}:{pools[0].span.line}"
+        lines.append(
+            f"pool with `ceil_mode: true` in {where}, or declare an input that halves evenly"
+        )
     return ["\n".join(lines)] if lines else []
 
 

@@ -18,8 +18,8 @@ from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stag
 from resnet_compiler.library import Library, SpecFile
 from resnet_compiler.limits import Limits
 from resnet_compiler.operators import OPERATORS
-from resnet_compiler.operators.base import Operator, ShapeError, show
-from resnet_compiler.shapes import Shape, dim_at
+from resnet_compiler.operators.base import Operator, ShapeError
+from resnet_compiler.shapes import Shape, Size, dim_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,25 +146,31 @@ class Maker:
             ) from None
         for dim in shape:
             if dim_at(dim, self.declared) < 1:
-                self._refuse_vanishing(name, shape, span)
+                self._refuse_vanishing(name, shape, 1, span)
         least = operator.least_size()
         for dim in (dim for source in inputs for dim in self.shape(source)[1:] if least > 1):
             if dim_at(dim, self.declared) < least:
-                self._refuse_vanishing(name, self.shape(inputs[0]), span)
+                self._refuse_vanishing(name, self.shape(inputs[0]), least, span)
         parts = name.split(".")
         self.prefixes |= {".".join(parts[:count]): name for count in range(1, len(parts))}
         self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
 
-    def _refuse_vanishing(self, name: str, shape: Shape, span: Span | None) -> None:
+    def _refuse_vanishing(self, name: str, shape: Shape, least: int, span: Span | None) -> None:
+        words = {"H": "height", "W": "width"}
+        small = [
+            d for d in shape[1:] if isinstance(d, Size) and d.at(self.declared[d.axis]) < least
+        ]
+        said = " and ".join(
+            f"the {words[d.axis]} {d} is {d.at(self.declared[d.axis])}" for d in small
+        )
+        needs = " and ".join(f"{words[d.axis]} {d.least_extent(least)}" for d in small)
         sizes = " × ".join(str(extent.declared) for extent in self.extents)
-        needs = [f"{d.axis} ≥ {d.minimum_extent}" for d in shape if not isinstance(d, int)]
+        help = f"declare an input of at least {needs}, or take a smaller kernel or stride"
         raise self.failure(
             codes.SIZE_VANISHES,
-            f"nothing is left of the image at {name}: {show(shape)} at {sizes}",
+            f"nothing is left of the image at {name}: for an input of {sizes}, {said or 'it is one pixel'}",
             span,
-            help=[
-                f"declare a larger input ({', '.join(needs)}), or take a smaller kernel or stride"
-            ],
+            help=[help if small else "the layer needs two rows and two columns"],
         )
 
     def words(self) -> list[str]:

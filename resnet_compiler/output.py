@@ -28,10 +28,12 @@ def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
     sizes = {}
     staged: list[tuple[str, pathlib.Path]] = []
     moved: list[tuple[str | None, pathlib.Path]] = []
+    folders: list[pathlib.Path] = []
     path = pathlib.Path()
+    done = False
     try:
         for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            folders += _make_folders(path.parent)
             if path.is_dir():
                 raise IsADirectoryError(21, "is a directory")
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -48,6 +50,7 @@ def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
             moved.append((before, path))
             os.replace(name, path)
         moved.clear()
+        done = True
     except OSError as reason:
         text = (reason.strerror or str(reason)).lower()
         raise SpecError(
@@ -59,7 +62,16 @@ def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
         for name, _ in staged:
             for leftover in (name, f"{name}.before"):
                 pathlib.Path(leftover).unlink(missing_ok=True)
+        for folder in () if done else reversed(folders):
+            folder.rmdir()
     return sizes
+
+
+def _make_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Make a folder and those around it that are missing; returns those that were made, the outermost first."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
 
 
 def _holds(path: pathlib.Path, pieces: Content) -> bool:

@@ -72,15 +72,18 @@ def compile_spec(name: str, text: str | None = None, limits: Limits = DEFAULT_LI
     return compilation.graph
 
 
+_AXES = {"H": "height", "W": "width"}
+
+
 def _sizes_below_minimum(graph: Graph, root: source.Mapping) -> list[Diagnostic]:
     """An error where the spec claims sizes at which a feature map would vanish."""
     least = graph.minimum_extents
     return [
         error(
             codes.MINIMUM_TOO_SMALL,
-            f"sizes from {extent.minimum} are declared along {extent.axis}, but nothing is left of the image below "
+            f"sizes from {extent.minimum} are declared for the {_AXES[extent.axis]}, but nothing is left of the image below "
             f"{least[extent.axis]}",
-            source.locate(root, ("input", "height" if extent.axis == "H" else "width", "minimum")),
+            source.locate(root, ("input", _AXES[extent.axis], "minimum")),
             help=[f"write `minimum: {least[extent.axis]}`"],
         )
         for extent in graph.extents

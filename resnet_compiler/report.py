@@ -96,6 +96,8 @@ def summary_text(graph: Graph, depth: Depth) -> str:
     size = _shape(graph.concrete("input"))
     title = f"{graph.identity.name} · {size} → {_shape(graph.concrete(graph.output))}"
     head: Row = ("stage", "block", "depth", "output", "parameters", "MACs")
+    if depth == "block":
+        head = ("block", "kind", "", "output", "parameters", "MACs")
     if depth == "layer":
         head = ("layer", "operator", "", "output", "parameters", "MACs")
     rows, shares = _rows(graph, measures, depth)

@@ -256,7 +256,7 @@ StageName = Annotated[
 ]
 StagesOrOverrides = Annotated[
     Annotated[Annotated[list[StageItem], Field(min_length=1, max_length=1000)], Tag("list")]
-    | Annotated[dict[StageName, StageOverride], Tag("mapping")]
+    | Annotated[dict[StageName, StageOverride | None], Tag("mapping")]
     | Annotated[None, Tag("scalar")],
     Discriminator(_form),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -56,7 +57,7 @@ def _path(root: Node, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 _TYPES = {
-    "string_type": "text",
+    "string_type": "a word or text",
     "int_type": "an integer",
     "float_type": "a number",
     "bool_type": "`true` or `false`",
@@ -92,13 +93,19 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     if kind == "string_pattern_mismatch":
         at = locate_key(root, path) if "[key]" in location else value
         name = path[-1] if "[key]" in location and path else plain(_at(root, path))
-        return error(
-            codes.INVALID_NAME, f"`{name}` cannot stand here", at, help=[_form_of(context)]
-        )
+        way_out = _form_of(context)
+        word = re.sub(r"\W+", "_", str(name)).strip("_")
+        if word and word != name and word[0].isalpha() and word.isascii():
+            way_out = f"{way_out}: `{word}`"
+        if "(" in str(name) or ")" in str(name):
+            way_out = "quote an expression that holds a comma"
+        return error(codes.INVALID_NAME, f"`{name}` cannot stand here", at, help=[way_out])
     if kind in _TYPES or kind.endswith("_type"):
-        return error(
-            codes.WRONG_TYPE, f"{where} needs {_TYPES.get(kind, 'another kind of value')}", value
-        )
+        needed = _TYPES.get(kind, "another kind of value")
+        item = plain(_at(root, path))
+        in_list = bool(path) and isinstance(path[-1], int) and isinstance(item, str)
+        hints = [f"write `- NAME: {item}`"] if in_list else []
+        return error(codes.WRONG_TYPE, f"{where} needs {needed}", value, help=hints)
     if kind in ("too_short", "too_long"):
         return _wrong_length(kind, context, where, value)
     if kind in ("string_too_short", "string_too_long"):
@@ -116,8 +123,9 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     if kind == "one_operator":
         body = _at(root, path)
         others = body.keys() if isinstance(body, Mapping) else ()
-        near = [hint for key in others for hint in did_you_mean(key, ("from", "when"))]
-        return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path), help=near[:1])
+        wrong = [key for key in others if key not in ("from", "when")]
+        hints = [hint for key in wrong for hint in did_you_mean(key, ("from", "when"))]
+        return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path), help=hints[:1])
     return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path))
 
 
