@@ -52,7 +52,7 @@ Value = TypeAliasType(
     "Value",
     Annotated[
         Annotated[Scalar, Tag("scalar")]
-        | Annotated[list[Scalar | Call], Tag("list")]
+        | Annotated["list[Value]", Tag("list")]
         | Annotated[Call, Tag("mapping")],
         Discriminator(_form),
     ],

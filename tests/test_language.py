@@ -995,3 +995,67 @@ def test_a_name_and_one_that_begins_like_it() -> None:
         net(stem=STEM + "  - conv1: norm\n  - layer1.x: relu\n  - a.b: relu\n  - a.c: relu\n")
     )
     assert "def forward" in resnet_compiler.emit_pytorch(graph)
+
+
+# --- what blocks nobody had planned for needed ---
+
+
+def test_a_star_reads_every_layer_that_fits() -> None:
+    graph = compile(
+        net(
+            stem=STEM + "  - b.0: relu\n  - b.1: {sigmoid: {}, from: conv}\n"
+            '  - cat: {concat: {}, from: ["b.*", conv]}\n'
+        )
+    )
+    assert graph["cat"].inputs == ("b.0", "b.1", "conv")
+
+
+def test_fitting_adds_only_where_shapes_are_equal() -> None:
+    text = stage("block: basic, depth: 2, width: 16, stride: 2, shortcut: fitting")
+    graph = compile(text)
+    assert [proof.node for proof in graph.proofs] == ["layer1.1.add"]
+    assert Measures(graph).weighted_layers == 1 + 4 + 1
+
+
+def test_words_can_be_chosen_and_lists_read() -> None:
+    block = (
+        "  own: {parameters: {gate: none, widths: none}, layers: "
+        '[{c: {conv: {out: "widths[1]", kernel: 1}}}, {g: {use: gate}}]}\n'
+    )
+    graph = compile(
+        stage(
+            "block: own, depth: 2, gate: relu if index > 0 else none, widths: [[4, 8], [4, 6]]",
+            block,
+        )
+    )
+    assert [n.name for n in graph if n.operator.word == "relu"] == ["layer1.1.g"]
+    assert [graph.shape(f"layer1.{i}.c")[0] for i in (0, 1)] == [8, 6]
+
+
+def test_a_layer_that_is_not_there_passes_on_what_it_names() -> None:
+    graph = compile(
+        net(
+            stem=STEM
+            + "  - a: relu\n  - b: {sigmoid: {}, from: conv, when: false}\n  - c: {add: {}, from: [a, b]}\n"
+        )
+    )
+    assert graph["c"].inputs == ("a", "conv")
+
+
+def test_repeat_has_from_and_when() -> None:
+    layers = '{index: i, count: 2, layers: [{"r{i}": relu}]}'
+    graph = compile(
+        net(
+            stem=STEM + "  - a: sigmoid\n"
+            f"  - x: {{repeat: {layers}, from: conv}}\n"
+            f"  - y: {{repeat: {layers.replace('r{i}', 's{i}')}, when: false}}\n"
+            "  - sum: {add: {}, from: [a, r1]}\n"
+        )
+    )
+    assert graph["r0"].inputs == ("conv",)
+    assert not any(node.name.startswith("s0") for node in graph)
+
+
+def test_a_number_hides_no_operator() -> None:
+    block = "  own: {parameters: {scale: 2}, layers: [{s: {scale: {factor: scale}}}]}\n"
+    assert compile(stage("block: own, depth: 1", block))["layer1.0.s"].operator.word == "scale"

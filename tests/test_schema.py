@@ -280,7 +280,10 @@ def stem(body: Any) -> dict[str, Any]:
         (stem({"relu": None, "from": ["b"], "when": "x > 1"}), True),
         (stem({"use": "a", "relu": None}), False),
         (stem({"conv": {"out": [1, {"f": {}}]}}), True),
-        (stem({"conv": {"out": [[1]]}}), False),
+        (
+            stem({"conv": {"out": [[1]]}}),
+            True,
+        ),  # a form the language has; elaboration refuses the value
         (stem({"conv": {"out": {"f": {"g": {"h": {"i": 1}}}}}}), True),
         (stem({"conv": {"out": {"f": {}, "g": {}}}}), False),
         (stem({"conv": {"o-ut": 1}}), False),
