@@ -19,7 +19,7 @@ LARGEST_SINGLE_FILE = 1_900_000_000
 """Weights beyond this stand in a file of their own: protobuf cannot hold 2 GB."""
 
 
-def compile(spec: str, *, text: str | None = None) -> Graph:
+def compile(spec: str = "spec.yaml", *, text: str | None = None) -> Graph:
     """The proved graph of a spec.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from resnet_compiler import codes, definitions, layers, residual
-from resnet_compiler.definitions import REQUIRED, Located
+from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, did_you_mean
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.graph import INPUT, Scope
@@ -85,7 +85,7 @@ def _environment(
     inherited = {name: place.environment.bindings[name] for name in ("norm", "act")}
     for name, bound in arguments.items():
         if name not in block.parameters and name not in inherited:
-            known = [*block.parameters, *inherited]
+            known = [*block.parameters, *inherited, *STAGE_KEYS]
             raise maker.failure(
                 codes.UNKNOWN_PARAMETER,
                 f"the block `{block.name}` has no parameter `{name}`",

@@ -129,8 +129,10 @@ def build(
         from resnet_compiler.output import stale
 
         differences = stale(files)
-        for text in differences.values():
-            print(text)
+        if as_json:
+            print_json([{"stale": [path.as_posix() for path in differences]}])
+        else:
+            print("\n".join(differences.values()), end="\n" if differences else "")
         raise typer.Exit(WRONG if differences else FINE)
     from resnet_compiler.output import write_all
 
@@ -229,6 +231,25 @@ def list_specs(
         print("\n".join(chosen))
     else:
         print(f"resnetc: no shipped spec matches {pattern}", file=sys.stderr)
+
+
+@app.command(name="show")
+def show_file(
+    name: Annotated[str, typer.Argument(help="A shipped spec or block.")],
+) -> None:
+    """Print the YAML of a shipped spec or block, to read or to copy."""
+    from resnet_compiler.diagnostics import did_you_mean
+    from resnet_compiler.library import shipped_blocks, shipped_specs
+
+    files = {path.stem: path for path in shipped_blocks()}
+    for spec in reversed(shipped_specs()):
+        assert spec.path is not None
+        full = spec.display.removeprefix("specs/").removesuffix(".yaml")
+        files |= {full: spec.path, spec.path.stem: spec.path}
+    if name not in files:
+        hint = "; ".join(did_you_mean(name, files))
+        misuse(f"there is no shipped spec or block `{name}`" + (f"; {hint}" if hint else ""))
+    print(files[name].read_text("utf-8"), end="")
 
 
 @app.command()

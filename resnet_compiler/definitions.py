@@ -170,13 +170,13 @@ def block_of(root: Mapping, name: str) -> Block:
     )
 
 
-_STAGE_KEYS = ("block", "depth", "stride", "shortcut", "first", "names")
+STAGE_KEYS = ("block", "depth", "stride", "shortcut", "first", "names")
 
 
 def _stage(item: Node) -> Stage:
     ((name, span, body),) = _entries(item)
     assert isinstance(body, Mapping)
-    known = {key: _entry(body, key) for key in _STAGE_KEYS if key != "first"}
+    known = {key: _entry(body, key) for key in STAGE_KEYS if key != "first"}
     block, depth = known["block"], known["depth"]
     assert block is not None and depth is not None
     return Stage(
@@ -187,7 +187,7 @@ def _stage(item: Node) -> Stage:
         stride=known["stride"],
         shortcut=known["shortcut"],
         names=known["names"],
-        arguments=_mapping(body, skip=_STAGE_KEYS),
+        arguments=_mapping(body, skip=STAGE_KEYS),
         first=_mapping(body.get("first")),
     )
 

@@ -89,6 +89,16 @@ def error(
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
-    """A help line naming the known word nearest to ``word``, or nothing when none is near."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    """A help line naming the known word nearest to ``word``, or nothing when none is near.
+
+    Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm.
+    """
+    words = sorted(set(known) - {word})
+    by_letters = {_letters(each): each for each in reversed(words)}
+    same = by_letters.get(_letters(word)) or by_letters.get(_letters(word).removesuffix("2d"))
+    near = [same] if same else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return (f"did you mean `{near[0]}`?",) if near else ()
+
+
+def _letters(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "")

@@ -183,7 +183,9 @@ def _refuse_unused(maker: Maker, output: str) -> None:
     for node in reversed(maker.nodes.values()):
         if node.name in alive:
             alive.update(node.inputs)
-    dead = [node for node in maker.nodes.values() if node.name not in alive]
+    read = {name for node in maker.nodes.values() for name in node.inputs}
+    # the ends alone: what leads to them is unused for the same reason
+    dead = [n for n in maker.nodes.values() if n.name not in alive and n.name not in read]
     for node in {node.span: node for node in reversed(dead)}.values():
         summary = f"nothing uses the output of `{node.name}`"
         maker.diagnostics.append(error(codes.UNUSED_LAYER, summary, node.span))

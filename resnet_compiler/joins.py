@@ -12,7 +12,16 @@ from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, erro
 from resnet_compiler.graph import Node, Proof
 from resnet_compiler.operators.base import show
 from resnet_compiler.prove import prove_join
-from resnet_compiler.shapes import Dim, Disagreement, Shape, Size, shape_at, window_size
+from resnet_compiler.shapes import (
+    Dim,
+    Disagreement,
+    Extent,
+    Shape,
+    Size,
+    same_for_all,
+    shape_at,
+    window_size,
+)
 
 if TYPE_CHECKING:
     from resnet_compiler.maker import Maker, Place
@@ -84,6 +93,7 @@ def _mismatch(
             node.span,
             secondary=[Label(stage_span, f"while making {scope}")] if stage_span else [],
             notes=_reasons(left, right),
+            help=_swapped(node, left, right),
         )
     said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
     reason = {
@@ -108,6 +118,14 @@ def _mismatch(
         ],
         help=_ways_out(maker, node, block, place, said),
     )
+
+
+def _swapped(node: Node, left: Shape, right: Shape) -> list[str]:
+    """A hint where the two inputs only stand in the wrong order: a gate before its value."""
+    if node.operator.gate_input is None or len(left) != len(right):
+        return []
+    fits = all(a == b for _, a, b in node.operator.must_agree([right, left]))
+    return ["swap the two: `from: [value, gate]`"] if fits else []
 
 
 def _reasons(left: Shape, right: Shape) -> list[str]:
@@ -206,7 +224,7 @@ def _some_sizes(
     position = 1 if found.axis == "H" else 2
     sides = _sides(left[position], right[position], is_residual)
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
-    axes = "{multiple_of: 32}"
+    axes = f"{{multiple_of: {_multiple_that_holds(maker, node)}}}"
     pools = [p for p in _rounding_down(maker, scope) if p.span is not None]
     where = f" in {pools[0].span.file}:{pools[0].span.line}" if pools and pools[0].span else ""
     way = f"pool with `ceil_mode: true`{where}" if pools else "make both branches round alike"
@@ -222,6 +240,19 @@ def _some_sizes(
         ],
         severity="error" if claimed else "warning",
     )
+
+
+def _multiple_that_holds(maker: Maker, node: Node) -> int:
+    """The least power of two such that the join holds for all its multiples."""
+    pairs = node.operator.must_agree([maker.shape(source) for source in node.inputs])
+    multiple = 1
+    while multiple < 2**20 and not all(
+        same_for_all(left, right, Extent(left.axis, multiple, True, multiple, multiple))
+        for _, left, right in pairs
+        if isinstance(left, Size)
+    ):
+        multiple *= 2
+    return multiple
 
 
 def _rounding_down(maker: Maker, scope: str) -> list[Node]:

@@ -184,9 +184,10 @@ class Maker:
         if blocks_only:
             known = [word for word in known if word not in OPERATORS]
         what = "block" if blocks_only else "operator or block"
-        return self.failure(
-            codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=did_you_mean(word, known)
-        )
+        help = did_you_mean(word, known)
+        if word == "none":
+            help = ("write `null` to take a layer of the base away, `use: none` for no block",)
+        return self.failure(codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=help)
 
     @property
     def trace_span(self) -> Span | None:

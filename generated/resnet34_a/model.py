@@ -11,12 +11,12 @@ from torch import Tensor, nn
 class ZeroPad(nn.Module):
     """Shortcut without parameters, a subsampled image padded with channels of zeros."""
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, extra_channels: int) -> None:
         super().__init__()
-        self.in_channels = in_channels
+        self.extra_channels = extra_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.in_channels))
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.extra_channels))
 
 
 class BasicBlock(nn.Module):
@@ -77,7 +77,7 @@ class ResNet34A(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation, as in the paper."""
+        """He initialisation (He et al. 2015)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")

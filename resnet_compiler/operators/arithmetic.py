@@ -180,14 +180,22 @@ class Scale(Operator):
     offset: float = attribute("number", "what is added", 0.0)
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
-        product = "{0} * {factor}" if self.factor != 1 else "{0}"
-        text = f"{product} + {{offset}}" if self.offset else product
-        names = {"factor": self.factor, "offset": self.offset}
+        factor, offset = self.factor, self.offset
+        if factor == -1:
+            text = "{offset} - {0}" if offset else "-{0}"
+        else:
+            product = "{0} * {factor}" if factor != 1 else "{0}"
+            sign, offset = ("-", -offset) if offset < 0 else ("+", offset)
+            text = f"{product} {sign} {{offset}}" if offset else product
+        names = {"factor": factor, "offset": offset}
         given = tuple(
             Argument(name, value) for name, value in names.items() if f"{{{name}}}" in text
         )
-        binds: Binding = "sum" if self.offset else "product" if given else "atom"
-        return TorchExpression(text, given, binds, "product", makes_tensor=bool(given))
+        binds: Binding = (
+            "atom" if text == "{0}" else "product" if text == "{0} * {factor}" else "sum"
+        )
+        operands: Binding = "atom" if factor == -1 else "product"
+        return TorchExpression(text, given, binds, operands, makes_tensor=text != "{0}")
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]

@@ -6,8 +6,7 @@ of the constructor; columns that always agree become one parameter, named after 
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,18 +23,10 @@ from resnet_compiler.emit.pytorch.constructors import (
     replace_leaves,
     skeleton,
 )
+from resnet_compiler.emit.pytorch.unify import Context, Parameter, Row, arguments_of, unify
 from resnet_compiler.graph import Graph, Scope
 from resnet_compiler.operators.base import REQUIRED
-from resnet_compiler.shapes import Size
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A constructor parameter: its name, its type as written, its default (REQUIRED for none)."""
-
-    name: str
-    annotation: str
-    default: Any = REQUIRED
+from resnet_compiler.shapes import Dim, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +53,6 @@ class ClassDefinition:
     joins_shortcut: bool
     words: ShapeWords
     sequential: Children | None = None
-
-
-CHANNEL_ARGUMENTS = frozenset(
-    ("in_channels", "out_channels", "num_features", "num_channels", "in_features", "out_features")
-)
-Row = Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Context:
-    """What names the columns of one set of instances: their scopes, and channels in and out by instance."""
-
-    scopes: tuple[Scope, ...]
-    channels_in: tuple[Any, ...]
-    channels_out: tuple[Any, ...]
 
 
 class Generaliser:
@@ -110,7 +86,7 @@ class Generaliser:
             trees = [slot.tree for slot in slots if slot is not None]
             first = bodies[members[0]]
             context = self._context([bodies[index].scope for index in members], slots)
-            parameters, replacement, calls = _unify([list(leaves(tree)) for tree in trees], context)
+            parameters, replacement, calls = unify([list(leaves(tree)) for tree in trees], context)
             tree = replace_leaves(trees[0], iter(replacement).__next__)
             children = _chain_of(tree)
             assert children is not None
@@ -136,7 +112,7 @@ class Generaliser:
             for index, row in zip(members, calls, strict=True):
                 slot = bodies[index].slot
                 assert slot is not None
-                call = New(name, _arguments(parameters, row))
+                call = New(name, arguments_of(parameters, row))
                 result[index] = replace(bodies[index], slot=replace(slot, tree=call))
         return result
 
@@ -150,7 +126,7 @@ class Generaliser:
         reserved = {name for name, _ in first.attributes} | (
             {first.slot.name} if first.slot else set()
         )
-        parameters, replacement, calls = _unify(rows, context, reserved)
+        parameters, replacement, calls = unify(rows, context, reserved)
         supply = iter(replacement).__next__
         attributes = tuple((name, replace_leaves(tree, supply)) for name, tree in first.attributes)
         steps = []
@@ -179,7 +155,7 @@ class Generaliser:
         )
         self.definitions.append(definition)
         for body, row in zip(group, calls, strict=True):
-            arguments_ = _arguments(parameters, row)
+            arguments_ = arguments_of(parameters, row)
             if first.slot:
                 value = body.slot.tree if body.slot else Literal(None)
                 default = None if optional else REQUIRED
@@ -206,7 +182,7 @@ class Generaliser:
         self._taken.add(name)
         return name
 
-    def _context(self, scopes: Sequence[Scope], slots: Sequence[Slot | None] | None) -> _Context:
+    def _context(self, scopes: Sequence[Scope], slots: Sequence[Slot | None] | None) -> Context:
         def channels(name: str) -> Any:
             return self.graph.shape(name)[0]
 
@@ -217,10 +193,10 @@ class Generaliser:
             else scope.exit
             for scope in scopes
         ]
-        return _Context(tuple(scopes), tuple(map(channels, entries)), tuple(map(channels, exits)))
+        return Context(tuple(scopes), tuple(map(channels, entries)), tuple(map(channels, exits)))
 
     def _shape_words(
-        self, context: _Context, parameters: Sequence[Parameter], rows: Sequence[Row]
+        self, context: Context, parameters: Sequence[Parameter], rows: Sequence[Row]
     ) -> ShapeWords:
         """What the docstring of a class can say of its shapes."""
         columns = {p.name: tuple(row[i] for row in rows) for i, p in enumerate(parameters)}
@@ -232,16 +208,11 @@ class Generaliser:
             return preferred if preferred in names else (names[0] if names else "")
 
         def strides(scope: Scope) -> int | None:
-            ratios = {
-                b.stride / a.stride if isinstance(a, Size) and isinstance(b, Size) else 0
-                for a, b in zip(
-                    self.graph.shape(scope.entry)[1:],
-                    self.graph.shape(scope.exit)[1:],
-                    strict=False,
-                )
-            }
-            ratio = ratios.pop() if len(ratios) == 1 else 0
-            return int(ratio) if ratio >= 1 and ratio == int(ratio) else None
+            pairs = zip(
+                self.graph.shape(scope.entry)[1:], self.graph.shape(scope.exit)[1:], strict=False
+            )
+            found = {_exact_ratio(before, after) for before, after in pairs}
+            return found.pop() if len(found) == 1 else None
 
         ratios = tuple(strides(scope) for scope in context.scopes)
         stride = "" if None in ratios else word(ratios, "stride")
@@ -250,6 +221,15 @@ class Generaliser:
             word(context.channels_out, "out_channels"),
             stride,
         )
+
+
+def _exact_ratio(before: Dim, after: Dim) -> int | None:
+    """By what number a size is divided, rounded up or down; None where anything else happens to it."""
+    if not (isinstance(before, Size) and isinstance(after, Size)) or after.stride % before.stride:
+        return None
+    ratio = after.stride // before.stride
+    shift = after.offset - before.offset
+    return ratio if shift in (0, (ratio - 1) * before.stride) else None
 
 
 def _chain_of(tree: Tree) -> Children | None:
@@ -327,68 +307,3 @@ def _columns(body: Body) -> Iterator[tuple[str, Any]]:
         for given in step.arguments:
             for hint, value in leaves(given.value, given.name):
                 yield f"{step.path[-1]}.{hint}", value
-
-
-def _unify(
-    rows: Sequence[Sequence[tuple[str, Any]]], context: _Context, reserved: Iterable[str] = ()
-) -> tuple[list[Parameter], list[Tree], list[list[Any]]]:
-    """Parameters, the leaves that replace the first instance's, and each instance's argument values."""
-    names: dict[tuple[Any, ...], str] = {}
-    replacement: list[Tree] = []
-    for cells in zip(*rows, strict=True):
-        values = tuple(value for _, value in cells)
-        if all(_same(value, values[0]) for value in values):
-            replacement.append(Literal(values[0]))
-            continue
-        key = tuple((type(value), value) for value in values)
-        if key not in names:
-            names[key] = _parameter_name(cells[0][0], values, context, [*names.values(), *reserved])
-        replacement.append(Reference(names[key]))
-    columns = [(name, [value for _, value in key]) for key, name in names.items()]
-    parameters = [(_parameter(name, values, context), values) for name, values in columns]
-    parameters.sort(key=lambda p: p[0].default != REQUIRED)  # stable: those with a default go last
-    calls = [[values[i] for _, values in parameters] for i in range(len(rows))]
-    return [parameter for parameter, _ in parameters], replacement, calls
-
-
-def _same(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and bool(a == b)
-
-
-def _parameter_name(hint: str, values: tuple[Any, ...], context: _Context, taken: Any) -> str:
-    """What a column is called: the channels in or out, a parameter of the block, or the argument it fills."""
-    attribute, _, argument = hint.rpartition(".")
-    candidates = []
-    if argument in CHANNEL_ARGUMENTS:
-        candidates += ["in_channels"] if values == context.channels_in else []
-        candidates += ["out_channels"] if values == context.channels_out else []
-    for name in context.scopes[0].values:
-        if all(
-            _same(scope.values.get(name), value)
-            for scope, value in zip(context.scopes, values, strict=True)
-        ):
-            candidates.append(f"{name}_" if keyword.iskeyword(name) else name)
-    used = set(taken) | {"self", "nn", "torch", "F", "Tensor"}
-    for candidate in candidates:
-        if candidate not in used:
-            return candidate
-    plain = argument if argument not in used else f"{attribute}_{argument}".replace(".", "_")
-    return unique(plain, used)
-
-
-def _parameter(name: str, values: Sequence[Any], context: _Context) -> Parameter:
-    kinds = dict.fromkeys(
-        "tuple[int, int]" if isinstance(v, tuple) else type(v).__name__ for v in values
-    )
-    annotation = " | ".join(sorted("None" if kind == "NoneType" else kind for kind in kinds))
-    default = context.scopes[0].defaults.get(name, REQUIRED)
-    if default is None or not isinstance(default, int | float) or default not in values:
-        default = REQUIRED
-    return Parameter(name, "float" if annotation == "float | int" else annotation, default)
-
-
-def _arguments(parameters: Sequence[Parameter], row: Row) -> tuple[Given, ...]:
-    return tuple(
-        Given(p.name, Literal(value), p.default, positional=True)
-        for p, value in zip(parameters, row, strict=True)
-    )

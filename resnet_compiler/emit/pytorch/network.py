@@ -308,12 +308,14 @@ def _sizes(graph: Graph) -> str:
         axis: max(extent, bound.minimum)
         for (axis, extent), bound in zip(graph.minimum_extents.items(), graph.extents, strict=True)
     }
+    for extent in graph.extents:  # the first size of the kind that is large enough
+        least[extent.axis] = -(-least[extent.axis] // extent.multiple_of) * extent.multiple_of
     multiples = {e.multiple_of for e in graph.extents if e.is_open}
     of = (
         f" that are multiples of {multiples.pop()}"
         if len(multiples) == 1 and multiples != {1}
         else ""
     )
-    if set(least.values()) == {1}:
+    if all(least[extent.axis] <= extent.multiple_of for extent in graph.extents):
         return f"Any H and W{of}."
     return f"Any H and W{of}, from {least['H']} x {least['W']} on."

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import wrap
 from types import MappingProxyType
 
 import networkx as nx
 
 from resnet_compiler.emit.names import class_name
 from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
-from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser, Parameter
+from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser
 from resnet_compiler.emit.pytorch.forward import Statements, with_shortcut
 from resnet_compiler.emit.pytorch.layout import WIDTH, fitted, literal, signature
 from resnet_compiler.emit.pytorch.network import ClassText, network_class
+from resnet_compiler.emit.pytorch.unify import Parameter
 from resnet_compiler.graph import INPUT, Graph, Scope
 from resnet_compiler.measure import Measures
 from resnet_compiler.operators.base import REQUIRED, TorchModule
@@ -83,7 +85,7 @@ def _reset(graph: Graph, definitions: Sequence[ClassDefinition], root: Body) -> 
     zeros = {name: attributes for name, attributes in zeros.items() if attributes}
     if not any(node.operator.word == "conv" for node in graph):
         return []
-    said = "He initialisation, as in the paper."
+    said = "He initialisation (He et al. 2015)."
     if zeros:
         said = "He initialisation; the last norm of each residual path begins at zero."
     lines = [
@@ -271,6 +273,9 @@ def class_text(definition: ClassDefinition) -> ClassText:
         f"        return {statements.final(scope.exit)}",
     ]
     head = _init_head(tuple(parameters))
+    if len(init) == 1 and not parameters:  # nothing of its own to make
+        head, init = [], []
+        forward = forward[:]
     return ClassText(definition.name, "nn.Module", _doc(definition), head, init, forward)
 
 
@@ -285,15 +290,20 @@ def _init_head(parameters: Sequence[Parameter]) -> list[str]:
 def _doc(definition: ClassDefinition) -> list[str]:
     """The docstring's lines: what the block is, and the shapes it takes and gives."""
     said = definition.doc or definition.title
-    what = docstring(said[0].lower() + said[1:]) if definition.body.scope.join else docstring(said)
+    first = said.split()[0]
+    plain = first[1:].islower() or len(first) == 1  # "Three convolutions", not "RegNet block"
+    lower = plain and definition.body.scope.join is not None
+    what = docstring(said[0].lower() + said[1:] if lower else said)
     if definition.sequential is not None:
         what = said
     elif definition.body.scope.join:
         what = f"Residual block: {what}"
     words = definition.words
     if not (words.channels_in and words.channels_out and words.stride):
-        return [f"{what}."]
+        return wrap(f"{what}.", WIDTH - 4 - 6)
     by = "" if words.stride == "1" else f"/{words.stride}"
     shapes = f"(N, {words.channels_in}, H, W) -> (N, {words.channels_out}, H{by}, W{by})."
     line = f"{what}: {shapes}"
-    return [line] if len(line) + 10 <= WIDTH and ":" not in what else [f"{what}.", "", shapes]
+    if len(line) + 10 <= WIDTH and ":" not in what:
+        return [line]
+    return [*wrap(f"{what}.", WIDTH - 4 - 3), "", shapes]

@@ -11,9 +11,6 @@ from torch import Tensor, nn
 class ZeroPad(nn.Module):
     """Shortcut without parameters, a subsampled image padded with channels of zeros."""
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def forward(self, x: Tensor) -> Tensor:
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, 16))
 
@@ -65,7 +62,7 @@ class Net(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation, as in the paper."""
+        """He initialisation (He et al. 2015)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")

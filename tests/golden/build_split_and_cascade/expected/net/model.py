@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 
 class Cascade(nn.Module):
-    """Residual block: each part but the first is convolved, with the one before it added from the third on.
+    """Residual block: each part but the first is convolved, with the one before it
+    added from the third on.
 
     (N, 16, H, W) -> (N, 16, H, W).
     """
@@ -30,7 +31,8 @@ class Cascade(nn.Module):
 
 
 class CascadeWithoutConv2Conv3(nn.Module):
-    """Residual block: each part but the first is convolved, with the one before it added from the third on.
+    """Residual block: each part but the first is convolved, with the one before it
+    added from the third on.
 
     (N, 16, H, W) -> (N, 16, H, W).
     """
@@ -61,7 +63,7 @@ class Net(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation, as in the paper."""
+        """He initialisation (He et al. 2015)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")

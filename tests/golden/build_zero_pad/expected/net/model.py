@@ -14,9 +14,6 @@ class ZeroPad(nn.Module):
     (N, 8, H, W) -> (N, 16, H/2, W/2).
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def forward(self, x: Tensor) -> Tensor:
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, 8))
 
@@ -63,7 +60,7 @@ class Net(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """He initialisation, as in the paper."""
+        """He initialisation (He et al. 2015)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
