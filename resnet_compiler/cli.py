@@ -356,6 +356,8 @@ def _written(graph: Graph, files: Iterable[pathlib.Path], output: pathlib.Path) 
 
 def main() -> None:
     """The entry point. Output is UTF-8 whatever the locale, so that the same command prints the same bytes."""
+    # pydantic looks through every installed package for plugins of its own; there are none here, and it takes a while
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if hasattr(
         signal, "SIGPIPE"
     ):  # the reader went away (`| head`): end quietly, as other commands do
