@@ -105,6 +105,8 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         item = plain(_at(root, path))
         in_list = bool(path) and isinstance(path[-1], int) and isinstance(item, str)
         hints = [f"write `- NAME: {item}`"] if in_list else []
+        if needed == "a mapping" and location[0] in ("stem", "head") and not in_list:
+            hints = ["a layer is `NAME: {OPERATOR: {attribute: value}}`"]
         return error(codes.WRONG_TYPE, f"{where} needs {needed}", value, help=hints)
     if kind in ("too_short", "too_long"):
         return _wrong_length(kind, context, where, value)

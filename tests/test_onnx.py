@@ -172,6 +172,7 @@ def test_the_metadata_says_what_the_model_is_of() -> None:
     assert {each.key: each.value for each in model.metadata_props} == {
         "name": "resnet18",
         "title": "ResNet-18",
+        "version": __version__,
         "spec": "specs/imagenet/resnet18.yaml",
         "spec_sha256": graph.identity.sha256,
         "weighted_layers": "18",

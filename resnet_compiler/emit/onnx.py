@@ -144,7 +144,7 @@ def emit_onnx(
         producer_name="resnetc",
         producer_version=version,
     )
-    helper.set_model_props(model, _metadata(graph))
+    helper.set_model_props(model, _metadata(graph, version))
     # added in place, one by one: what is handed to the helpers is copied, and weights are large
     if data_file is None:
         for name, tensor, operator in stored:
@@ -248,10 +248,11 @@ def _dimensions(graph: Graph, name: str) -> list[str | int]:
     return dimensions
 
 
-def _metadata(graph: Graph) -> dict[str, str]:
+def _metadata(graph: Graph, version: str) -> dict[str, str]:
     measures = Measures(graph)
     return {
         "name": graph.identity.name,
+        "version": version,
         "title": graph.identity.title,
         "spec": graph.identity.source,
         "spec_sha256": graph.identity.sha256,
