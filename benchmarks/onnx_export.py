@@ -47,7 +47,7 @@ def main() -> None:
     ]
     faster, memory = theirs.wall / ours.wall, ours.peak / theirs.peak
     verdicts = (
-        f"{faster:.1f} times faster (goal: at least {FASTER}, "
+        f"{faster:.2f} times faster (goal: at least {FASTER}, "
         f"{'met' if faster >= FASTER else 'MISSED'})\n"
         f"{memory:.2f} of the memory (goal: at most {MEMORY}, "
         f"{'met' if memory <= MEMORY else 'MISSED'})"

@@ -36,7 +36,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A block or operator with arguments, written as a value: ``{squeeze_excite: {reduction: 16}}``."""
+    """A block or operator with arguments, written as a value: ``{gate: {reduction: 16}}``."""
 
     word: str
     arguments: MappingType[str, Located]
