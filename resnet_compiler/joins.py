@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -199,20 +200,19 @@ def _zero_pad_fits(left: Shape, right: Shape) -> bool:
 
 def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> int | None:
     """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
-    before = list(maker.nodes)
+    before = len(maker.nodes)
     try:
         layers.make_layers(maker, wanted, place, value)
-        made = [node for name, node in maker.nodes.items() if name not in set(before)]
         return sum(
             prod(tensor.shape)
-            for node in made
+            for node in map(maker.nodes.__getitem__, maker.made_since(before))
             for tensor in node.operator.tensors([maker.shape(s) for s in node.inputs])
             if tensor.trainable
         )
     except SpecError:
         return None
     finally:
-        for name in [name for name in maker.nodes if name not in set(before)]:
+        for name in maker.made_since(before):
             del maker.nodes[name]
 
 
@@ -257,13 +257,14 @@ def _multiple_that_holds(maker: Maker, node: Node) -> int:
 
 def _rounding_down(maker: Maker, scope: str) -> list[Node]:
     """The poolings in a block that drop what is left over at the edge."""
+    prefix = f"{scope}."  # a block's nodes are made one behind the other, and these are the last
+    inside = takewhile(lambda n: n.name.startswith(prefix), reversed(maker.nodes.values()))
     return [
         node
-        for name, node in maker.nodes.items()
-        if name.startswith(f"{scope}.")
-        and getattr(node.operator, "ceil_mode", True) is False
+        for node in inside
+        if getattr(node.operator, "ceil_mode", True) is False
         and node.shape != maker.shape(node.inputs[0])
-    ]
+    ][::-1]
 
 
 def _sides(left: Dim, right: Dim, is_residual: bool) -> str:

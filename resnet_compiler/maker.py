@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from resnet_compiler import codes, definitions
@@ -66,6 +67,10 @@ class Maker:
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
         return self.input_shape if name == INPUT else self.nodes[name].shape
+
+    def made_since(self, count: int) -> list[str]:
+        """The names of the nodes made since there were ``count`` of them, in order."""
+        return list(islice(reversed(self.nodes), len(self.nodes) - count))[::-1]
 
     def block(self, word: str) -> definitions.Block | None:
         """The block of that name, looked for once."""

@@ -59,16 +59,12 @@ def _compare(
     return True, next_disagreement(left, right, extent, extent.declared + 1)
 
 
-def _part_from(
-    left: Dim, right: Dim, extent: Extent, declared: dict[str, int]
-) -> Disagreement | None:
+def _part_from(left: Dim, right: Dim, extent: Extent, declared: dict[str, int]) -> Disagreement:
     """The first admitted extent above the declared one at which the side that depends on it changes."""
-    at = extent.declared
-    while True:
-        at += extent.multiple_of
-        sizes = {**declared, extent.axis: at}
-        if dim_at(left, sizes) != dim_at(right, sizes):
-            return Disagreement(extent.axis, at, dim_at(left, sizes), dim_at(right, sizes))
+    side = next(d for d in (left, right) if isinstance(d, Size) and d.axis == extent.axis)
+    at = -(-side.next_change(extent.declared) // extent.multiple_of) * extent.multiple_of
+    sizes = {**declared, extent.axis: at}
+    return Disagreement(extent.axis, at, dim_at(left, sizes), dim_at(right, sizes))
 
 
 def works_at(graph: Graph, height: int, width: int) -> bool:

@@ -52,7 +52,7 @@ def make_residual(
         shortcut = layers.make_layers(maker, block.shortcut, place, value)
     else:
         shortcut = value
-    on_shortcut = tuple(list(maker.nodes)[before:]) if len(maker.nodes) > before else ()
+    on_shortcut = tuple(maker.made_since(before))
     name = place.name("add")
     maker.add_node(name, Add(), [path, shortcut], None, block.span)
     joins.prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)

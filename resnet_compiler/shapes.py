@@ -29,6 +29,10 @@ class Size:
     offset: int = 0
     stride: int = 1
 
+    def next_change(self, extent: int) -> int:
+        """The first input extent above ``extent`` for which this size is another."""
+        return (self.at(extent) + 1) * self.stride - self.offset
+
     def at(self, extent: int) -> int:
         """The size for an input of ``extent`` pixels along the axis."""
         return (extent + self.offset) // self.stride
@@ -138,11 +142,13 @@ def next_disagreement(left: Dim, right: Dim, extent: Extent, start: int) -> Disa
         count = max(1, left_stride // math.gcd(left_stride, step))
     else:
         count = _extents_until_parted(left, right, first) // step + 2
-    for index in range(count):
-        at = first + index * step
+    at, end = first, first + count * step
+    while at < end:
         a, b = dim_at(left, {extent.axis: at}), dim_at(right, {extent.axis: at})
         if a != b:
             return Disagreement(extent.axis, at, a, b)
+        change = min(dim.next_change(at) for dim in (left, right) if isinstance(dim, Size))
+        at = -(-change // step) * step  # in between, neither size changes
     return None
 
 
