@@ -78,15 +78,19 @@ def onnx_files(
         Each file's content in pieces; the data file is made while it is read, one tensor at a time.
     """
     from resnet_compiler import weights
-    from resnet_compiler.emit.onnx import check_onnx, weight_bytes, weight_chunks
+    from resnet_compiler.emit.onnx import (
+        check_onnx,
+        emit_onnx_pieces,
+        weight_bytes,
+        weight_chunks,
+    )
     from resnet_compiler.emit.onnx import emit_onnx as emit
-
-    if weight_bytes(graph) <= LARGEST_SINGLE_FILE:
-        return {name: [emit_onnx(graph, opset=opset, seed=seed)]}
 
     def value(path: str, tensor: Tensor) -> weights.Array:
         return weights.initial(path, tensor, seed)
 
+    if weight_bytes(graph) <= LARGEST_SINGLE_FILE:
+        return {name: emit_onnx_pieces(graph, value, __version__, opset)}
     data = f"{name}.data"
     model = emit(graph, value, __version__, opset, data)
     check_onnx(model)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from resnet_compiler.emit.message import pieces
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures
 from resnet_compiler.operators.base import Operator, Tensor
 from resnet_compiler.shapes import Size
-from resnet_compiler.weights import Value, owned_tensors, tensors
+from resnet_compiler.weights import Array, Value, owned_tensors, tensors
 
 if TYPE_CHECKING:
     import onnx
@@ -123,6 +124,45 @@ def emit_onnx(
     Raises:
         ValueError: the opset is out of range.
     """
+    model, stored, constants = _without_weights(graph, version, opset)
+    # added in place, one by one: what is handed to the helpers is copied, and weights are large
+    if data_file is None:
+        for proto, (name, tensor, operator) in zip(_empty(model, stored), stored, strict=True):
+            values = operator.inference_value(tensor.name, weights(name, tensor))
+            proto.raw_data = _as_bytes(values)
+    else:
+        model.graph.initializer.extend(_external_initializers(stored, data_file))
+    model.graph.initializer.extend(constants)
+    return model
+
+
+def emit_onnx_pieces(
+    graph: Graph, weights: Value, version: str, opset: int = DEFAULT_OPSET
+) -> Iterator[bytes]:
+    """The file of `emit_onnx` in pieces, checked before the first: one tensor is in memory at a time.
+
+    Raises:
+        ValueError: the opset is out of range.
+    """
+    model, stored, constants = _without_weights(graph, version, opset)
+    owned = {name: (tensor, operator) for name, tensor, operator in stored}
+    for _ in _empty(model, stored):
+        pass
+    model.graph.initializer.extend(constants)
+    check_onnx(model)
+
+    def data(name: str) -> bytes:
+        tensor, operator = owned[name]
+        return _as_bytes(operator.inference_value(tensor.name, weights(name, tensor)))
+
+    lengths = {name: 4 * prod(tensor.shape) for name, (tensor, _) in owned.items()}
+    return pieces(model, lengths, data)
+
+
+def _without_weights(
+    graph: Graph, version: str, opset: int
+) -> tuple[onnx.ModelProto, list[tuple[str, Tensor, Operator]], list[onnx.TensorProto]]:
+    """The model without initializers; the tensors that are to be some, and the constants that follow them."""
     from onnx import helper
 
     if opset not in OPSETS:
@@ -145,18 +185,20 @@ def emit_onnx(
         producer_version=version,
     )
     helper.set_model_props(model, _metadata(graph, version))
-    # added in place, one by one: what is handed to the helpers is copied, and weights are large
-    if data_file is None:
-        for name, tensor, operator in stored:
-            values = operator.inference_value(tensor.name, weights(name, tensor))
-            proto = model.graph.initializer.add(name=name, data_type=_float_type())
-            proto.dims.extend(tensor.shape)
-            # little-endian bytes, as the format has them on every machine
-            proto.raw_data = values.astype("<f4", copy=False).tobytes()
-    else:
-        model.graph.initializer.extend(_external_initializers(stored, data_file))
-    model.graph.initializer.extend(builder.constants)
-    return model
+    return model, stored, builder.constants
+
+
+def _empty(
+    model: onnx.ModelProto, stored: Sequence[tuple[str, Tensor, Operator]]
+) -> Iterator[onnx.TensorProto]:
+    """Add an initializer for each tensor, without its data."""
+    for name, tensor, _ in stored:
+        yield model.graph.initializer.add(name=name, data_type=_float_type(), dims=tensor.shape)
+
+
+def _as_bytes(values: Array) -> bytes:
+    """Little-endian bytes, as the format has them on every machine."""
+    return values.astype("<f4", copy=False).tobytes()
 
 
 def weight_chunks(graph: Graph, weights: Value, opset: int = DEFAULT_OPSET) -> Iterator[bytes]:
@@ -176,7 +218,7 @@ def weight_chunks(graph: Graph, weights: Value, opset: int = DEFAULT_OPSET) -> I
         rows = max(1, CHUNK_BYTES // max(1, values[:1].nbytes))
         for start in range(0, len(values), rows):
             piece = operator.inference_value(tensor.name, values[start : start + rows])
-            yield piece.astype("<f4", copy=False).tobytes()
+            yield _as_bytes(piece)
         del values  # before the next one is made
         written += padding + 4 * prod(tensor.shape)
 
@@ -274,7 +316,10 @@ def check_onnx(model: onnx.ModelProto) -> None:
     import onnx
     from onnx import helper
 
-    stored = {t.name for t in model.graph.initializer if t.raw_data or t.external_data}
+    constant = ("float_data", "int64_data")
+    stored = {
+        t.name for t in model.graph.initializer if not any(getattr(t, name) for name in constant)
+    }
     kept = [t for t in model.graph.initializer if t.name not in stored]
     typed = [
         helper.make_tensor_value_info(t.name, t.data_type, list(t.dims))
