@@ -101,13 +101,29 @@ def common(
 @app.command()
 def check(
     specs: Specs,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Make the fixes that leave no doubt, such as misspelt keys."),
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="With --fix: the fixes that change the network, too.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")
+    ] = False,
     style: HowWritten = Format.full,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Check specs: the language, every shape, every residual add, and what `expect` says."""
     reader = reading(limit, style.value)
-    compilations = reader.compile_all(specs)
+    if (unsafe or diff) and not fix:
+        fix = diff
+        if not fix:
+            misuse("--unsafe goes with --fix or --diff")
+    compilations = (
+        reader.fix_all(specs, unsafe, write=not diff) if fix else reader.compile_all(specs)
+    )
     if as_json:
         from resnet_compiler.report import check_dict
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -36,6 +37,26 @@ class Reading:
         from resnet_compiler.pipeline import compile_file
 
         return [compile_file(spec, limits=self.limits) for spec in self._find(names)]
+
+    def fix_all(self, names: Sequence[str], unsafe: bool, write: bool) -> list[Compilation]:
+        """Make the fixes of every spec that the names mean, or print them as a diff; gives what is left to say."""
+        from resnet_compiler.fix import files_of, fixed
+        from resnet_compiler.output import write_all
+        from resnet_compiler.pipeline import compile_file
+
+        left = []
+        for spec in self._find(names):
+            found = fixed(spec, self.limits, unsafe)
+            if not write:
+                print(found.diff(), end="")
+                left.append(compile_file(spec, limits=self.limits))
+                continue
+            reporting(partial(write_all, files_of(found)))
+            if found.count:
+                plural = "" if found.count == 1 else "es"
+                print(f"{', '.join(found.after)}: {found.count} fix{plural}")
+            left.append(found.compilation)
+        return left
 
     def _find(self, names: Sequence[str]) -> list[SpecFile]:
         from resnet_compiler.diagnostics import SpecError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from resnet_compiler import codes, definitions, layers
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
+from resnet_compiler.diagnostics import Diagnostic, Fix, Label, Span, SpecError, error
 from resnet_compiler.graph import Node, Proof
 from resnet_compiler.operators.base import show
 from resnet_compiler.prove import prove_join
@@ -66,8 +66,8 @@ def prove(
         assert counterexample is not None
         found = _some_sizes(maker, node, scope, counterexample, is_residual)
     same = (found.code, found.span)
-    if all((other.code, other.span) != same for other in maker.diagnostics):
-        maker.diagnostics.append(found)
+    if all((other.code, other.span) != same for other in maker.findings.diagnostics):
+        maker.findings.add(found)
 
 
 def _numbers(maker: Maker, shape: Shape) -> str:
@@ -83,8 +83,8 @@ def _mismatch(
     place: Place | None,
 ) -> Diagnostic:
     left, right = (maker.shape(source) for source in node.inputs[:2])
-    stage_span = maker.trace_span
-    labels = _path_labels(maker, node.inputs[0], left, right)
+    stage_span = maker.findings.stage
+    labels, derivations = _path_labels(maker, node.inputs[0], left, right)
     if block is None:
         shapes = " and ".join(_numbers(maker, maker.shape(s)) for s in node.inputs)
         code = codes.RESIDUAL_MISMATCH if node.operator.word == "add" else codes.JOIN_MISMATCH
@@ -115,9 +115,13 @@ def _mismatch(
         secondary=labels,
         notes=[
             f"the residual path ends with {_numbers(maker, left)}, "
-            f"the shortcut with {_numbers(maker, right)}"
+            f"the shortcut with {_numbers(maker, right)}",
+            *derivations,
         ],
-        help=_ways_out(maker, node, block, place, said),
+        help=(ways := _ways_out(maker, node, block, place, said)),
+        fix=Fix(choice.span, "projection", is_safe=False)
+        if choice and said == "identity" and any("projection" in way for way in ways)
+        else None,
     )
 
 
@@ -136,9 +140,12 @@ def _reasons(left: Shape, right: Shape) -> list[str]:
     ]
 
 
-def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Label]:
-    """What the spec wrote that gave the residual path its channels and its size."""
+def _path_labels(
+    maker: Maker, path: str, left: Shape, right: Shape
+) -> tuple[list[Label], list[str]]:
+    """What the spec wrote that gave the residual path its channels and its size, and how that was worked out."""
     labels: dict[Span, str] = {}
+    derivations: list[str] = []
     height, width = left[1:] if len(left) == 3 else (1, 1)
 
     def note(attribute: str, text: str, dim: int) -> None:
@@ -149,8 +156,10 @@ def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Lab
             node = maker.nodes[name]
             before = maker.shape(node.inputs[0])
             if before[dim] != node.shape[dim] and attribute in maker.origins.get(name, {}):
-                for span in maker.origins[name][attribute].origins:
+                origin = maker.origins[name][attribute]
+                for span in origin.origins:
                     labels.setdefault(span, text)
+                derivations.extend(f"in {name}, {line}" for line in origin.derivation()[-1:])
                 return
             if before == right or len(node.inputs) > 1:
                 return
@@ -160,7 +169,7 @@ def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Lab
     if len(left) == 3:
         sizes = _numbers(maker, (height, width))
         note("stride", f"the residual path is {sizes} from here", 1)
-    return [Label(span, text) for span, text in labels.items()]
+    return [Label(span, text) for span, text in labels.items()], derivations
 
 
 def _ways_out(
@@ -202,7 +211,10 @@ def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> in
     """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
     before = len(maker.nodes)
     try:
-        layers.make_layers(maker, wanted, place, value)
+        with maker.findings.trial() as found:
+            layers.make_layers(maker, wanted, place, value)
+            if found.is_incomplete or found.has_errors:
+                return None
         return sum(
             prod(tensor.shape)
             for node in map(maker.nodes.__getitem__, maker.made_since(before))
@@ -231,7 +243,7 @@ def _some_sizes(
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
-        maker.trace_span or node.span,
+        maker.findings.stage or node.span,
         notes=[
             f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
         ],
