@@ -73,3 +73,19 @@ EXPECT_FAILED = Code("RC0401", "the network is not what `expect` says")
 CANNOT_WRITE = Code("RC0501", "an output cannot be written")
 STALE_OUTPUT = Code("RC0502", "what is on disk is not what the spec gives")
 BLOCK_LIMIT = Code("RC0605", "more blocks or layers than the limit")
+
+
+GROUPS = {
+    "RC01": "The text",
+    "RC02": "The language",
+    "RC03": "Shapes and residual adds",
+    "RC04": "What `expect` says",
+    "RC05": "Outputs",
+    "RC06": "Limits",
+}
+"""What the codes of each hundred are about."""
+
+
+def catalogue() -> tuple[Code, ...]:
+    """Every code, in the order of the numbers."""
+    return tuple(sorted(value for value in globals().values() if isinstance(value, Code)))

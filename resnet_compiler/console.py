@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
 """Exit codes: nothing to say, a spec is wrong, the command is, verification failed."""
+EXPLAINED = 3
+"""How many codes the last line names."""
 
 
 def compile_all(names: Sequence[str]) -> list[Compilation]:
@@ -35,7 +37,7 @@ def _find(names: Sequence[str]) -> list[SpecFile]:
     try:
         return [spec for name in names for spec in expand(name)]
     except SpecError as failure:
-        render_all(failure.diagnostics, {})
+        render_all([(failure.diagnostics, {})])
         raise typer.Exit(MISUSE) from None
 
 
@@ -49,17 +51,23 @@ def graphs_or_exit(compilations: Sequence[Compilation]) -> list[Graph]:
 
 
 def show(compilations: Iterable[Compilation]) -> None:
-    for each in compilations:
-        if each.diagnostics:
-            render_all(each.diagnostics, dict(each.texts))
+    render_all([(each.diagnostics, each.texts) for each in compilations])
 
 
-def render_all(diagnostics: Sequence[Diagnostic], texts: dict[str, str]) -> None:
-    """Diagnostics on standard error, in colour on a terminal unless NO_COLOR is set."""
+def render_all(found: Iterable[tuple[Sequence[Diagnostic], Mapping[str, str]]]) -> None:
+    """Diagnostics, with the texts they are about, on standard error: in colour on a terminal unless NO_COLOR is set."""
     from resnet_compiler.render import render
 
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    print(render(diagnostics, "full", texts, color=color), end="\n\n", file=sys.stderr)
+    errors: dict[str, None] = {}
+    for diagnostics, texts in found:
+        if diagnostics:
+            print(render(diagnostics, "full", texts, color=color), end="\n\n", file=sys.stderr)
+        errors |= dict.fromkeys(d.code.id for d in diagnostics if d.severity == "error")
+    if errors:
+        first, *others = list(errors)[:EXPLAINED]
+        named = ", ".join([f"`resnetc explain {first}`", *(f"`{code}`" for code in others)])
+        print(f"For more about an error, try {named}.", file=sys.stderr)
 
 
 def reporting(action: Callable[[], T]) -> T:
@@ -68,7 +76,7 @@ def reporting(action: Callable[[], T]) -> T:
     try:
         return action()
     except SpecError as failure:
-        render_all(failure.diagnostics, {})
+        render_all([(failure.diagnostics, {})])
         raise typer.Exit(MISUSE) from None
 
 

@@ -25,7 +25,7 @@ FAMILIES = ("imagenet", "cifar", "timm")
 
 
 def data_folder(name: str) -> pathlib.Path:
-    """The folder of shipped `specs` or `templates`: inside an installed package, beside it in a checkout."""
+    """The folder of shipped `specs`, `templates` or `docs/codes`: inside an installed package, beside it in a checkout."""
     package = pathlib.Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name

@@ -65,8 +65,12 @@ def binaries(wheel: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> p
 def test_what_the_wheel_carries(wheel: pathlib.Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         carried = set(archive.namelist())
-    here = [*(ROOT / "specs").rglob("*.yaml"), *(ROOT / "templates").rglob("*.j2")]
-    assert len(here) > 40
+    here = [
+        *(ROOT / "specs").rglob("*.yaml"),
+        *(ROOT / "templates").rglob("*.j2"),
+        *(ROOT / "docs" / "codes").glob("RC*.md"),
+    ]
+    assert len(here) > 80
     missing = {f"resnet_compiler/{path.relative_to(ROOT).as_posix()}" for path in here} - carried
     assert not missing
     modules = (ROOT / "resnet_compiler").rglob("*.py")
