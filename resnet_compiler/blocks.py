@@ -34,6 +34,7 @@ def make_block(
             f"`{word}` is nested {place.depth} deep: blocks use each other without end",
             span,
         )
+    maker.step(span)
     maker.refuse_taken(name, name_span or span)
     environment = _environment(maker, block, arguments, place, value, span)
     inner = Place(name, environment, {INPUT: value}, place.depth + 1)

@@ -18,13 +18,11 @@ from resnet_compiler.console import (
     FINE,
     UNVERIFIED,
     WRONG,
-    compile_all,
-    graphs_or_exit,
     misuse,
     print_json,
+    reading,
     render_all,
     reporting,
-    show,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +44,14 @@ Specs = Annotated[
     list[str],
     typer.Argument(metavar="SPEC...", help="A path, a folder, `folder/name`, or a shipped name."),
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=NUMBER",
+        help="Change a limit, such as layers=100000; may be repeated.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON: an object, or a list for several specs.")
 ]
@@ -56,6 +62,20 @@ class Target(StrEnum):
 
     torch = "torch"
     onnx = "onnx"
+
+
+class Format(StrEnum):
+    """How diagnostics are written."""
+
+    full = "full"
+    short = "short"
+    json = "json"
+    github = "github"
+
+
+HowWritten = Annotated[
+    Format, typer.Option("--format", help="How diagnostics are written, on standard error.")
+]
 
 
 class Depth(StrEnum):
@@ -80,9 +100,15 @@ def common(
 
 
 @app.command()
-def check(specs: Specs, as_json: AsJson = False) -> None:
+def check(
+    specs: Specs,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
     """Check specs: the language, every shape, every residual add, and what `expect` says."""
-    compilations = compile_all(specs)
+    reader = reading(limit, style.value)
+    compilations = reader.compile_all(specs)
     if as_json:
         from resnet_compiler.report import check_dict
 
@@ -91,7 +117,7 @@ def check(specs: Specs, as_json: AsJson = False) -> None:
         for each in compilations:
             if each.graph is not None:
                 print(f"{each.graph.identity.name}: {_verdict(each.graph)}")
-        show(compilations)
+        reader.show(compilations)
     raise typer.Exit(FINE if all(each.valid for each in compilations) else WRONG)
 
 
@@ -113,11 +139,12 @@ def build(
     ] = False,
     opset: Annotated[int, typer.Option(help="The ONNX opset, 13 to 22.", min=13, max=22)] = 18,
     seed: Annotated[int, typer.Option(help="The seed of the weights in the ONNX.", min=0)] = 0,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
-    compilations = compile_all(specs)
-    graphs = graphs_or_exit(compilations)
+    graphs = reading(limit, style.value).graphs_or_exit(specs)
     files: dict[pathlib.Path, Content] = {}
     for graph in graphs:
         for path, wanted in _destinations(graph, output, target, len(graphs)):
@@ -154,12 +181,14 @@ def build(
 def summary(
     specs: Specs,
     depth: Annotated[Depth, typer.Option(help="One line for each of these.")] = Depth.stage,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Print layers, shapes, parameters and MACs, and where the weighted layers are."""
     from resnet_compiler.report import summary_dict, summary_text
 
-    graphs = graphs_or_exit(compile_all(specs))
+    graphs = reading(limit, style.value).graphs_or_exit(specs)
     if as_json:
         print_json([summary_dict(graph) for graph in graphs])
     else:
@@ -174,6 +203,8 @@ def verify(
     tolerance: Annotated[
         float, typer.Option(help="Greatest difference, relative to the output's largest magnitude.")
     ] = 1e-4,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the emitted source and the ONNX with the same weights, and compare (needs torch and onnxruntime)."""
@@ -188,7 +219,7 @@ def verify(
     from resnet_compiler.verify import verify as compare
 
     results, failed = [], False
-    for graph in graphs_or_exit(compile_all(specs)):
+    for graph in reading(limit, style.value).graphs_or_exit(specs):
         found = compare(graph, seed, opset)
         worst = max(each.relative for each in found)
         passed = worst <= tolerance

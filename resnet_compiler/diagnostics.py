@@ -72,6 +72,10 @@ class SpecError(Exception):
         super().__init__("; ".join(f"[{d.code.id}] {d.summary}" for d in self.diagnostics))
 
 
+class LimitError(SpecError):
+    """A limit is passed, so that nothing more of the spec is looked at."""
+
+
 def error(
     code: Code,
     summary: str,

@@ -84,12 +84,10 @@ def _check_defaults(maker: Maker) -> None:
 def _stages(maker: Maker, top: Environment, named: dict[str, str], value: str) -> str:
     depths = [_depth(maker, stage, top) for stage in maker.network.stages]
     total = sum(depths)
-    if total > maker.limits.nodes:
-        raise maker.failure(
-            codes.BLOCK_LIMIT,
-            f"the stages hold {total:,} blocks; the limit is {maker.limits.nodes:,}",
-            maker.network.stages[0].depth.span,
-        )
+    if total > (most := maker.limits.layers):
+        summary = f"the stages hold {total:,} blocks; the limit is {most:,}"
+        deepest = max(zip(depths, maker.network.stages, strict=True), key=lambda pair: pair[0])[1]
+        raise maker.over_limit(codes.LAYER_LIMIT, "layers", summary, deepest.depth.span)
     before = 0
     for stage, depth in zip(maker.network.stages, depths, strict=True):
         value = _stage(maker, stage, depth, before, total, top, value)

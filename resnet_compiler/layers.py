@@ -25,6 +25,7 @@ def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str)
 
 def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     environment = place.environment
+    maker.step(layer.span)
     if layer.repeat is not None:
         if layer.when is not None and not environment.evaluate(layer.when):
             return value
@@ -112,10 +113,11 @@ def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) 
         count = integer(place.environment.evaluate(repeat.count), 0)
     except ValueError as reason:
         raise maker.failure(codes.WRONG_VALUE, f"`count`: {reason}", repeat.count.span) from None
-    if count > maker.limits.nodes:
-        summary = f"{count:,} turns; the limit is {maker.limits.nodes:,}"
-        raise maker.failure(codes.BLOCK_LIMIT, summary, repeat.count.span)
+    if count > (most := maker.limits.layers):
+        summary = f"{count:,} turns; the limit is {most:,}"
+        raise maker.over_limit(codes.LAYER_LIMIT, "layers", summary, repeat.count.span)
     for turn in range(count):
+        maker.step(repeat.count.span)
         inner = place.environment.extended({repeat.index: Bound(turn)})
         value = make_layers(maker, repeat.layers, replace(place, environment=inner), value)
     return value
@@ -173,6 +175,17 @@ def _make_operator(
     return name
 
 
+def _refuse_large(maker: Maker, what: str, value: object, bound: Bound, layer: Layer) -> None:
+    """Refuse a number that no layer has, before anything is computed with it."""
+    numbers = value if isinstance(value, tuple) else (value,)
+    most = maker.limits.attribute
+    large = next((n for n in numbers if isinstance(n, int) and n > most), None)
+    if large is not None:
+        at, _ = maker.given_at(bound, layer.word_span)
+        summary = f"{what} is {large:,}; the limit is {most:,}"
+        raise maker.over_limit(codes.ATTRIBUTE_LIMIT, "attribute", summary, at)
+
+
 def _operator(
     maker: Maker, kind: type[Operator], arguments: Mapping[str, Bound], layer: Layer
 ) -> Operator:
@@ -201,6 +214,7 @@ def _operator(
             continue
         try:
             values[name] = coerce(fields[name], bound.value)
+            _refuse_large(maker, f"`{name}` of `{kind.word}`", values[name], bound, layer)
         except (ValueError, OverflowError) as reason:
             at, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{name}` of `{kind.word}`: {reason}"

@@ -6,18 +6,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import prod
 from typing import Any
 
 from resnet_compiler import codes, definitions
 from resnet_compiler.codes import Code
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import (
+    Diagnostic,
+    Label,
+    LimitError,
+    Span,
+    SpecError,
+    did_you_mean,
+    error,
+)
 from resnet_compiler.emit.names import reserved_part
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.extents import extents_of
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
 from resnet_compiler.library import Library, SpecFile
-from resnet_compiler.limits import Limits
+from resnet_compiler.limits import Limits, way_to_raise
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, ShapeError
 from resnet_compiler.shapes import Shape, Size, dim_at
@@ -63,6 +72,8 @@ class Maker:
         self._blocks: dict[str, definitions.Block | None] = {}
         self._trace: list[tuple[str, Span]] = []
         self.operators: dict[Any, Operator] = {}
+        self._steps = 0
+        self._parameters = 0
 
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
@@ -132,12 +143,16 @@ class Maker:
                 span,
                 help=[f"write another name, such as `{reserved}_layer`"],
             )
-        if len(self.nodes) >= self.limits.nodes:
-            raise self.failure(
-                codes.BLOCK_LIMIT, f"there are over {self.limits.nodes:,} layers", span
-            )
+        if len(name) > (most := self.limits.name_length):
+            shown = name if len(name) <= 40 else f"{name[:20]}…{name[-20:]}"
+            summary = f"the name `{shown}` has {len(name):,} characters; the limit is {most:,}"
+            raise self.over_limit(codes.NAME_LIMIT, "name_length", summary, span)
+        if len(self.nodes) >= (most := self.limits.layers):
+            summary = f"there are over {most:,} layers"
+            raise self.over_limit(codes.LAYER_LIMIT, "layers", summary, span)
+        shapes = [self.shape(source) for source in inputs]
         try:
-            shape = operator.infer([self.shape(source) for source in inputs])
+            shape = operator.infer(shapes)
         except ShapeError as reason:
             origin = self.origins.get(name, {}).get(reason.attribute or "")
             assert layer is not None
@@ -156,9 +171,31 @@ class Maker:
         for dim in (dim for source in inputs for dim in self.shape(source)[1:] if least > 1):
             if dim_at(dim, self.declared) < least:
                 self._refuse_vanishing(name, self.shape(inputs[0]), least, span)
+        self._count_parameters(name, operator, shapes, span)
         parts = name.split(".")
         self.prefixes |= {".".join(parts[:count]): name for count in range(1, len(parts))}
         self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
+
+    def step(self, span: Span | None) -> None:
+        """Count a block, a turn or a layer that is looked at, whether or not anything comes of it."""
+        self._steps += 1
+        if self._steps > (most := self.limits.steps):
+            summary = f"over {most:,} blocks, turns of `repeat` and layers were looked at"
+            raise self.over_limit(codes.STEP_LIMIT, "steps", summary, span)
+
+    def _count_parameters(
+        self, name: str, operator: Operator, shapes: list[Shape], span: Span | None
+    ) -> None:
+        tensors = operator.tensors(shapes)
+        self._parameters += sum(prod(tensor.shape) for tensor in tensors if tensor.trainable)
+        if self._parameters > (most := self.limits.parameters):
+            summary = f"with {name} there are over {most:,} parameters"
+            raise self.over_limit(codes.PARAMETER_LIMIT, "parameters", summary, span)
+
+    def over_limit(self, code: Code, limit: str, summary: str, span: Span | None) -> LimitError:
+        """An error to raise where a limit is passed: everything found so far, and this."""
+        new = error(code, summary, span, help=[way_to_raise(limit)])
+        return LimitError([*self.diagnostics, new])
 
     def _refuse_vanishing(self, name: str, shape: Shape, least: int, span: Span | None) -> None:
         words = {"H": "height", "W": "width"}
@@ -230,7 +267,9 @@ class Maker:
             yield
         except SpecError as failure:
             found = failure.diagnostics
-            raise SpecError(d if id(d) in known else traced(d, name, span) for d in found) from None
+            raise type(failure)(
+                d if id(d) in known else traced(d, name, span) for d in found
+            ) from None
         finally:
             self._trace.pop()
 

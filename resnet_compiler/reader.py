@@ -20,7 +20,7 @@ import yaml
 from resnet_compiler import codes
 from resnet_compiler.codes import Code
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
-from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence, Value
 
 
@@ -151,7 +151,8 @@ class _Reader:
 
     def check_size(self, size: int) -> None:
         if size > (most := self.limits.text_bytes):
-            self.fatal(codes.TEXT_LIMIT, self.span(0, 0), f"the text is larger than {most:,} bytes")
+            summary = f"the text is larger than {most:,} bytes"
+            self.fatal(codes.TEXT_LIMIT, self.span(0, 0), summary, way_to_raise("text_bytes"))
 
     def read(self, loader: Any) -> Node:
         self.check_size(len(self.text.encode("utf-8", "surrogatepass")))
@@ -196,10 +197,12 @@ class _Reader:
     def _check_node(self, event: Any, at: Span) -> None:
         self.count += 1
         if self.count > (most := self.limits.text_nodes):
-            self.fatal(codes.NODE_LIMIT, at, f"the text holds more than {most:,} values")
+            summary = f"the text holds more than {most:,} values"
+            self.fatal(codes.NODE_LIMIT, at, summary, way_to_raise("text_nodes"))
         is_open = isinstance(event, yaml.CollectionStartEvent)
         if is_open and len(self.stack) >= (most := self.limits.text_depth):
-            self.fatal(codes.DEPTH_LIMIT, at, f"the text nests deeper than {most} levels")
+            summary = f"the text nests deeper than {most} levels"
+            self.fatal(codes.DEPTH_LIMIT, at, summary, way_to_raise("text_depth"))
         if event.anchor is not None:
             self._unsupported("an anchor", at, _WRITE_OUT)
         if event.tag is not None:
@@ -251,7 +254,8 @@ class _Reader:
             value = int(word, 0) if len(word) <= 4000 else most + 1
             if abs(value) > most:
                 why = f"at most {most:,}"
-                self.report(codes.INTEGER_LIMIT, at, f"the integer `{shown}` is too large", why)
+                summary, hint = f"the integer `{shown}` is too large", way_to_raise("integer")
+                self.report(codes.INTEGER_LIMIT, at, summary, why, hint)
             return value
         if number["endless"] or math.isinf(float(word)):
             summary, hint = f"`{shown}` is not a finite number", "quote it if it is text"

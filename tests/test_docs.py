@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from dataclasses import MISSING, Field
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from resnet_compiler.definitions import REQUIRED
 from resnet_compiler.expressions import FUNCTIONS
 from resnet_compiler.graph import Graph
 from resnet_compiler.library import Library, SpecFile, shipped_blocks
+from resnet_compiler.limits import Limits
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.spec import (
     Block,
@@ -122,7 +123,15 @@ def block_table() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"operators": operator_table, "blocks": block_table}
+def limit_table() -> str:
+    rows = ["| limit | by default | of what |", "|---|---|---|"]
+    rows += [
+        f"| `{each.name}` | {each.default:,} | {each.metadata['doc']} |" for each in fields(Limits)
+    ]
+    return "\n".join(rows)
+
+
+TABLES = {"operators": operator_table, "blocks": block_table, "limits": limit_table}
 
 
 def between(name: str, text: str) -> str:
