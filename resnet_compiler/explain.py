@@ -22,7 +22,7 @@ _PAGE = re.compile(
     r"## Why it is wrong\n\n(?P<why>.+?)\n\n## Wrong\n\n(?P<wrong>.+?\n)\n## Right\n\n(?P<right>.+?\n)",
     re.DOTALL,
 )
-_EXAMPLE = re.compile(r"(?:```(?:yaml|sh)\n.*?^```\n\n?)+", re.DOTALL | re.MULTILINE)
+_EXAMPLE = re.compile(r"(?:```(?:yaml|sh)\n(?:(?!```)[^\n]*\n)*```\n\n?)+")
 _FENCE = re.compile(r"^```(yaml|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"# ([\w/.-]+\.yaml)\n")
 

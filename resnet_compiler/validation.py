@@ -77,14 +77,15 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
         key = str(path[-1]) if path else ""
-        help = did_you_mean(key, _siblings(location, top_level))
+        known = _siblings(location, top_level)
+        help = did_you_mean(key, known) or (f"there are {', '.join(known)}",)
         return error(
             codes.UNKNOWN_KEY, f"there is no key `{key}` here", locate_key(root, path), help=help
         )
     if kind == "missing":
         missing = str(location[-1])
         above = path[:-1] if path and path[-1] == missing else path
-        near = get_close_matches(missing, _keys(root, above), n=1)
+        near = get_close_matches(missing, _keys(root, above), n=1, cutoff=0.7)
         if near:
             meant = locate_key(root, (*above, near[0]))
             summary = f"`{missing}` is missing, and `{near[0]}` is not known"
