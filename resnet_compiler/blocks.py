@@ -10,6 +10,7 @@ from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, did_you_mean
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.graph import INPUT, Scope
+from resnet_compiler.limits import way_to_raise
 from resnet_compiler.maker import Maker, Place
 
 
@@ -33,6 +34,10 @@ def make_block(
             codes.BLOCK_CYCLE,
             f"`{word}` is nested {place.depth} deep: blocks use each other without end",
             span,
+            help=[
+                "let a `when` end it; a block of your own hides the shipped one of its name",
+                way_to_raise("nesting"),
+            ],
         )
     maker.step(span)
     maker.refuse_taken(name, name_span or span)

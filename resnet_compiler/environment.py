@@ -20,6 +20,8 @@ from resnet_compiler.diagnostics import (
 from resnet_compiler.expressions import FUNCTIONS, ExpressionError, evaluate, names_in
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
+LISTS = "`resnetc operators` and `resnetc blocks` list what there is"
+"""The help for a word that is near to none."""
 _SINGLE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -147,8 +149,10 @@ class Environment:
                 codes.UNKNOWN_WORD,
                 f"nothing is called `{failure.word}` here: no value, operator or block",
                 span,
-                help=did_you_mean(failure.word, known),
+                help=did_you_mean(failure.word, known) or (LISTS,),
             )
+        here = ", ".join(self.bindings)
+        help = (f"the names here are {here}; `let` defines others",) if here else ()
         values = self.values_of(text)
         ours = span.is_shipped and not failure.word
         given = self._named_origins(Located(text, span)) if ours else ()
@@ -158,5 +162,7 @@ class Environment:
             given[0] if given else span,
             secondary=[Label(span, "evaluated here")] if given else [],
             notes=[f"here {values}"] if values else [],
-            help=did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) if failure.word else (),
+            help=(did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) or help)
+            if failure.word
+            else (),
         )

@@ -15,6 +15,8 @@ from resnet_compiler.maker import Maker, Place
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, coerce, describe, integer
 
+ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"
+
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
     """Make layers one after the other; returns the last one's output."""
@@ -218,13 +220,18 @@ def _operator(
         except (ValueError, OverflowError) as reason:
             at, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{name}` of `{kind.word}`: {reason}"
-            raise maker.failure(codes.WRONG_VALUE, summary, at, secondary=labels) from None
+            fraction = isinstance(bound.value, float) and not bound.value.is_integer()
+            help = [ROUNDINGS] if fraction else []
+            raise maker.failure(
+                codes.WRONG_VALUE, summary, at, secondary=labels, help=help
+            ) from None
     for name, field in fields.items():
         if name not in values and field.default is MISSING:
             raise maker.failure(
                 codes.MISSING_PARAMETER,
                 f"`{kind.word}` needs `{name}`: {field.metadata['doc']}",
                 layer.word_span,
+                help=[] if given else [f"write `{{{kind.word}: {{{name}: …}}}}`"],
             )
     maker.operators[known] = kind(**values)
     return maker.operators[known]

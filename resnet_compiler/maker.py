@@ -22,7 +22,7 @@ from resnet_compiler.diagnostics import (
     error,
 )
 from resnet_compiler.emit.names import reserved_part
-from resnet_compiler.environment import Bound, Environment
+from resnet_compiler.environment import LISTS, Bound, Environment
 from resnet_compiler.extents import extents_of
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
 from resnet_compiler.library import Library, SpecFile
@@ -226,7 +226,7 @@ class Maker:
         if blocks_only:
             known = [word for word in known if word not in OPERATORS]
         what = "block" if blocks_only else "operator or block"
-        help = did_you_mean(word, known)
+        help = did_you_mean(word, known) or (LISTS,)
         if word == "none":
             help = ("write `null` to take a layer of the base away, `use: none` for no block",)
         return self.failure(codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=help)
