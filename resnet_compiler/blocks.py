@@ -30,7 +30,8 @@ def make_block(
         raise maker.unknown_word(word, span)
     if place.depth >= maker.limits.nesting:
         summary = f"`{word}` is nested {place.depth} deep: blocks use each other without end"
-        raise maker.over_limit(codes.BLOCK_CYCLE, "nesting", summary, span)
+        help = "let a `when` end it; a block of your own hides the shipped one of its name"
+        raise maker.over_limit(codes.BLOCK_CYCLE, "nesting", summary, span, [help])
     maker.step(span)
     maker.refuse_taken(name, name_span or span)
     environment = _environment(maker, block, arguments, place, value, span)

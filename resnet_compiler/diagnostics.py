@@ -139,10 +139,11 @@ _LONGEST_WORD = 100
 """Nothing that is known is longer, and comparing long texts takes long."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word nearest to ``word``, or None when none is near.
 
-    Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm.
+    Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm. ``cutoff`` is how much of the two
+    must agree, of 1.
     """
     if len(word) > _LONGEST_WORD:
         return None
@@ -151,7 +152,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     same = by_letters.get(_letters(word)) or by_letters.get(_letters(word).removesuffix("2d"))
     if same:
         return same
-    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), None)
+    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=cutoff)), None)
 
 
 def is_surely(word: str, meant: str) -> bool:

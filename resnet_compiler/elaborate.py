@@ -220,4 +220,5 @@ def _tell_unused(maker: Maker, output: str) -> None:
     dead = [n for n in maker.nodes.values() if n.name not in alive and n.name not in read]
     for node in {node.span: node for node in reversed(dead)}.values():
         summary = f"nothing uses the output of `{node.name}`"
-        maker.findings.add(error(codes.UNUSED_LAYER, summary, node.span))
+        help = ["name it in the `from` of a later layer, or take it out"]
+        maker.findings.add(error(codes.UNUSED_LAYER, summary, node.span, help=help))

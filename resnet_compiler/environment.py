@@ -21,6 +21,8 @@ from resnet_compiler.diagnostics import (
 from resnet_compiler.expressions import FUNCTIONS, ExpressionError, evaluate, names_in
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
+LISTS = "`resnetc operators` and `resnetc blocks` list what there is"
+"""The help for a word that is near to none."""
 _SINGLE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
 
@@ -222,7 +224,10 @@ class Environment:
                 span,
                 failure.word,
                 known,
+                otherwise=[LISTS],
             )
+        here = ", ".join(self.bindings)
+        help = (f"the names here are {here}; `let` defines others",) if here else ()
         values = self.values_of(text)
         ours = span.is_shipped and not failure.word
         given = self._named_origins(Located(text, span)) if ours else ()
@@ -232,5 +237,7 @@ class Environment:
             given[0] if given else span,
             secondary=[Label(span, "evaluated here")] if given else [],
             notes=[f"here {values}"] if values else [],
-            help=did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) if failure.word else (),
+            help=(did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) or help)
+            if failure.word
+            else (),
         )

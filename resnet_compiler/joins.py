@@ -93,7 +93,7 @@ def _mismatch(
             f"`{node.operator.word}` at {node.name} joins different shapes: {shapes}",
             node.span,
             secondary=[Label(stage_span, f"while making {scope}")] if stage_span else [],
-            notes=_reasons(left, right),
+            notes=_reasons(node, [maker.shape(source) for source in node.inputs]),
             help=_swapped(node, left, right),
         )
     said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
@@ -133,11 +133,11 @@ def _swapped(node: Node, left: Shape, right: Shape) -> list[str]:
     return ["swap the two: `from: [value, gate]`"] if fits else []
 
 
-def _reasons(left: Shape, right: Shape) -> list[str]:
+def _reasons(node: Node, shapes: list[Shape]) -> list[str]:
+    """What differs among what must be equal: a `concat` may have any channels."""
     names = ("channels", "height", "width")
-    return [
-        f"{name}: {a} against {b}" for name, a, b in zip(names, left, right, strict=False) if a != b
-    ]
+    pairs = dict.fromkeys(node.operator.must_agree(shapes))
+    return [f"{names[position]}: {a} against {b}" for position, a, b in pairs if a != b]
 
 
 def _path_labels(
@@ -188,12 +188,9 @@ def _ways_out(
         lines.append(
             f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
         )
-    pools = [pool for pool in _rounding_down(maker, place.prefix if place else "") if pool.span]
-    if not lines and pools and pools[0].span:
-        where = f"{pools[0].span.file}:{pools[0].span.line}"
-        lines.append(
-            f"pool with `ceil_mode: true` in {where}, or declare an input that halves evenly"
-        )
+    pools = _rounding_down(maker, place.prefix if place else "")
+    if not lines and pools:
+        lines.append(f"{_rounding_up(maker, pools[0])}, or declare an input that halves evenly")
     return ["\n".join(lines)] if lines else []
 
 
@@ -237,9 +234,8 @@ def _some_sizes(
     sides = _sides(left[position], right[position], is_residual)
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
     axes = f"{{multiple_of: {_multiple_that_holds(maker, node)}}}"
-    pools = [p for p in _rounding_down(maker, scope) if p.span is not None]
-    where = f" in {pools[0].span.file}:{pools[0].span.line}" if pools and pools[0].span else ""
-    way = f"pool with `ceil_mode: true`{where}" if pools else "make both branches round alike"
+    pools = _rounding_down(maker, scope)
+    way = _rounding_up(maker, pools[0]) if pools else "make both branches round alike"
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
@@ -277,6 +273,14 @@ def _rounding_down(maker: Maker, scope: str) -> list[Node]:
         if getattr(node.operator, "ceil_mode", True) is False
         and node.shape != maker.shape(node.inputs[0])
     ][::-1]
+
+
+def _rounding_up(maker: Maker, pool: Node) -> str:
+    """The advice to round up, with the line to change: of a pooling in a shipped block, where it was given."""
+    given = [bound.span for bound in maker.origins.get(pool.name, {}).values() if bound.span]
+    places = [span for span in (pool.span, *given) if span is not None]
+    ours = next((span for span in places if not span.is_shipped), pool.span)
+    return "pool with `ceil_mode: true`" + (f" in {ours.file}:{ours.line}" if ours else "")
 
 
 def _sides(left: Dim, right: Dim, is_residual: bool) -> str:

@@ -15,6 +15,8 @@ from resnet_compiler.maker import NOTHING, Maker, Place, derived
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, coerce, describe, integer
 
+ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"
+
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
     """Make layers one after the other; returns the last one's output."""
@@ -254,10 +256,12 @@ def _operator(
             values[name] = coerce(fields[name], bound.value)
             _refuse_large(maker, f"`{name}` of `{kind.word}`", values[name], bound, layer)
         except (ValueError, OverflowError) as reason:
-            place, labels = maker.given_at(bound, layer.word_span)
+            where, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{name}` of `{kind.word}`: {reason}"
-            found = error(codes.WRONG_VALUE, summary, place, secondary=labels, notes=derived(bound))
-            maker.findings.tell(found)
+            fraction = isinstance(bound.value, float) and not bound.value.is_integer()
+            help = [ROUNDINGS] if fraction else []
+            found = (codes.WRONG_VALUE, summary, where)
+            maker.findings.tell(error(*found, secondary=labels, notes=derived(bound), help=help))
             is_known = False
     if not is_known:
         raise UnknownValue
@@ -267,6 +271,7 @@ def _operator(
                 codes.MISSING_PARAMETER,
                 f"`{kind.word}` needs `{name}`: {field.metadata['doc']}",
                 layer.word_span,
+                help=[] if given else [f"write `{{{kind.word}: {{{name}: …}}}}`"],
             )
     maker.operators[known] = kind(**values)
     return maker.operators[known]

@@ -34,7 +34,7 @@ FAMILIES = ("imagenet", "cifar", "timm")
 
 
 def data_folder(name: str) -> pathlib.Path:
-    """The folder of shipped `specs` or `templates`: inside an installed package, beside it in a checkout."""
+    """The folder of shipped `specs`, `templates` or `docs/codes`: inside an installed package, beside it in a checkout."""
     package = pathlib.Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
@@ -191,9 +191,11 @@ class Library:
             here = find_spec(str(base.value), folder, base.span)
             if any(_same(here, seen) for seen, _ in chain):
                 names = " → ".join([*(file.display for file, _ in chain), here.display])
-                raise SpecError(
-                    [error(codes.EXTENDS_CYCLE, f"the spec extends itself: {names}", base.span)]
-                )
+                summary = f"the spec extends itself: {names}"
+                word = str(base.value).removesuffix(".yaml")
+                known = any(word == each.path.stem for each in shipped_specs() if each.path)
+                help = [f"the shipped spec is `{word}`, without a suffix"] if known else []
+                raise SpecError([error(codes.EXTENDS_CYCLE, summary, base.span, help=help)])
         merged = chain[-1][1]
         for _, variant in reversed(chain[:-1]):
             merged, found = merge(merged, variant)

@@ -21,7 +21,7 @@ from resnet_compiler.diagnostics import (
     misspelt,
 )
 from resnet_compiler.emit.names import reserved_part
-from resnet_compiler.environment import UNKNOWN, Bound, Environment, UnknownValue
+from resnet_compiler.environment import LISTS, UNKNOWN, Bound, Environment, UnknownValue
 from resnet_compiler.extents import extents_of
 from resnet_compiler.findings import Findings
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
@@ -217,9 +217,11 @@ class Maker:
             summary = f"with {name} there are over {most:,} parameters"
             raise self.over_limit(codes.PARAMETER_LIMIT, "parameters", summary, span)
 
-    def over_limit(self, code: Code, limit: str, summary: str, span: Span | None) -> LimitError:
+    def over_limit(
+        self, code: Code, limit: str, summary: str, span: Span | None, help: Iterable[str] = ()
+    ) -> LimitError:
         """An error to raise where a limit is passed."""
-        return LimitError([error(code, summary, span, help=[way_to_raise(limit)])])
+        return LimitError([error(code, summary, span, help=[*help, way_to_raise(limit)])])
 
     def _refuse_vanishing(self, name: str, shape: Shape, least: int, span: Span | None) -> None:
         words = {"H": "height", "W": "width"}
@@ -259,7 +261,8 @@ class Maker:
         if word == "none":
             help = "write `null` to take a layer of the base away, `use: none` for no block"
             return self.failure(codes.UNKNOWN_WORD, summary, span, help=[help])
-        return SpecError([misspelt(codes.UNKNOWN_WORD, summary, span, word, known)])
+        at = (codes.UNKNOWN_WORD, summary, span)
+        return SpecError([misspelt(*at, word, known, otherwise=[LISTS])])
 
     @property
     def previous_stage(self) -> str:

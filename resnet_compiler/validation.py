@@ -59,10 +59,17 @@ def _faults(root: Mapping, form: Literal["network", "block"]) -> list[tuple[Path
             diagnostic = _diagnostic(root, detail, tuple(model.model_fields))
             path = _path(root, detail["loc"])
             if diagnostic.fix is not None and detail["type"] == "missing":
-                path = (*path, nearest(str(detail["loc"][-1]), _keys(root, path)) or "")
+                path = (*path, _word_at(root, path, diagnostic.fix.span))
             found.setdefault((diagnostic.span, diagnostic.code), (path, diagnostic))
         return sorted(found.values(), key=lambda each: (each[1].span is None, each[1].span))
     return []
+
+
+def _word_at(root: Mapping, path: Path, span: Span) -> str:
+    """The key that stands at a span, of the mapping at a path."""
+    node = _at(root, path)
+    entries = node.entries if isinstance(node, Mapping) else ()
+    return next((str(key.value) for key, _ in entries if key.span == span), "")
 
 
 def _path(root: Node, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -110,11 +117,12 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         at, summary = locate_key(root, path), f"there is no key `{key}` here"
         present = _keys(root, path[:-1])
         known = [each for each in _siblings(location, top_level) if each not in present]
-        return misspelt(codes.UNKNOWN_KEY, summary, at, key, known)
+        there_are = [f"there are {', '.join(_siblings(location, top_level))}"]
+        return misspelt(codes.UNKNOWN_KEY, summary, at, key, known, otherwise=there_are)
     if kind == "missing":
         missing = str(location[-1])
         above = path[:-1] if path and path[-1] == missing else path
-        near = nearest(missing, _keys(root, above))
+        near = nearest(missing, _keys(root, above), cutoff=0.7)
         if near:
             meant = locate_key(root, (*above, near))
             summary = f"`{missing}` is missing, and `{near}` is not known"
