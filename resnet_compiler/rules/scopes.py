@@ -37,8 +37,12 @@ def scopes_are_whole(view: View) -> Iterator[Finding]:
 def scopes_are_closed(view: View) -> Iterator[Finding]:
     """What is in a scope reads only what is in it and its entry; what is outside reads only its exit."""
     around: dict[str, list[Scope]] = {INPUT: []}
+    last, here = "", view.scopes_in("")
     for name, node in view.nodes.items():
-        here = around[name] = view.scopes_in(name.rpartition(".")[0])
+        outer = name.rpartition(".")[0]
+        if outer != last:  # nodes side by side are in the same scopes
+            last, here = outer, view.scopes_in(outer)
+        around[name] = here
         for source in node.inputs:
             there = around[source]
             if there is here:
