@@ -21,6 +21,7 @@ from resnet_compiler.console import (
     misuse,
     print_json,
     reading,
+    render_all,
     reporting,
 )
 
@@ -101,13 +102,29 @@ def common(
 @app.command()
 def check(
     specs: Specs,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Make the fixes that leave no doubt, such as misspelt keys."),
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="With --fix: the fixes that change the network, too.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")
+    ] = False,
     style: HowWritten = Format.full,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Check specs: the language, every shape, every residual add, and what `expect` says."""
     reader = reading(limit, style.value)
-    compilations = reader.compile_all(specs)
+    if (unsafe or diff) and not fix:
+        fix = diff
+        if not fix:
+            misuse("--unsafe goes with --fix or --diff")
+    compilations = (
+        reader.fix_all(specs, unsafe, write=not diff) if fix else reader.compile_all(specs)
+    )
     if as_json:
         from resnet_compiler.report import check_dict
 
@@ -153,13 +170,14 @@ def build(
                 )
             files |= _emit(graph, wanted, path, opset, seed)
     if check_only:
-        from resnet_compiler.output import stale
+        from resnet_compiler.output import stale, stale_outputs
 
         differences = stale(files)
         if as_json:
             print_json([{"stale": [path.as_posix() for path in differences]}])
         else:
             print("\n".join(differences.values()), end="\n" if differences else "")
+            render_all([(stale_outputs(differences), {})])
         raise typer.Exit(WRONG if differences else FINE)
     from resnet_compiler.output import write_all
 
@@ -299,6 +317,36 @@ def blocks(as_json: AsJson = False) -> None:
 
     entries = block_entries()
     print(json.dumps(entries, indent=2) if as_json else reference_text(entries))
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="[CODE]", help="Such as RC0301; without one, all are listed."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a diagnostic code: what it means, why it is wrong, an example, and the same mended."""
+    from resnet_compiler.codes import catalogue
+    from resnet_compiler.explain import listing, page_dict, page_of
+
+    known = {each.id: each for each in catalogue()}
+    if code is None:
+        titles = [{"code": each.id, "title": each.title} for each in known.values()]
+        print(json.dumps(titles, indent=2) if as_json else listing())
+    elif code.upper() in known:
+        page = page_of(known[code.upper()])
+        if as_json:
+            print_json([page_dict(page)])
+        else:
+            print(page.markdown, end="")
+    else:
+        from resnet_compiler.diagnostics import did_you_mean
+
+        near = did_you_mean(code.upper(), known)
+        hint = "; ".join((*near, "`resnetc explain` lists all codes"))
+        misuse(f"there is no code `{code}`; {hint}")
 
 
 @app.command()

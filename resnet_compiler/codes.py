@@ -39,7 +39,7 @@ UNKNOWN_PARAMETER = Code("RC0209", "a parameter the block does not have")
 MISSING_PARAMETER = Code("RC0210", "a parameter that must be given is missing")
 UNKNOWN_LAYER = Code("RC0211", "`from` names no earlier layer")
 DUPLICATE_LAYER = Code("RC0212", "two layers have one name")
-INVALID_NAME = Code("RC0213", "a layer name that is not a dotted path of words")
+INVALID_NAME = Code("RC0213", "a name that cannot be used")
 INVALID_EXPRESSION = Code("RC0214", "an expression that cannot be evaluated")
 EXTENDS_CYCLE = Code("RC0215", "specs extend each other in a circle")
 BLOCK_CYCLE = Code("RC0216", "blocks use each other without end")
@@ -77,3 +77,19 @@ STEP_LIMIT = Code("RC0606", "more work than the limit, though few layers come of
 PARAMETER_LIMIT = Code("RC0607", "more parameters than the limit")
 ATTRIBUTE_LIMIT = Code("RC0608", "an attribute is larger than the limit")
 NAME_LIMIT = Code("RC0609", "a layer's full name is longer than the limit")
+
+
+GROUPS = {
+    "RC01": "The text",
+    "RC02": "The language",
+    "RC03": "Shapes and residual adds",
+    "RC04": "What `expect` says",
+    "RC05": "Outputs",
+    "RC06": "Limits",
+}
+"""What the codes of each hundred are about."""
+
+
+def catalogue() -> tuple[Code, ...]:
+    """Every code, in the order of the numbers."""
+    return tuple(sorted(value for value in globals().values() if isinstance(value, Code)))

@@ -78,7 +78,7 @@ _DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*(%[^\r\n]*)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+|.?")
 
-_WRITE_OUT = "write the value out, or use `extends`"
+_WRITE_OUT = "write the value out, or name it under `let`"
 _BAD_ESCAPE = "an escape names no character"
 _MISTAKES = (  # what both parsers' wordings have in common, what we say, what to write
     ("mapping values are not", "a `:` cannot stand here", "quote a text that holds `: `"),
@@ -233,7 +233,8 @@ class _Reader:
         elif word in keys:
             first = Label(keys[word], "it stands here first")
             summary = f"the key `{shown}` stands twice in one mapping"
-            self.report(codes.DUPLICATE_KEY, at, summary, secondary=(first,))
+            hint = "keep one of them, with what both say"
+            self.report(codes.DUPLICATE_KEY, at, summary, hint=hint, secondary=(first,))
         else:
             keys[word] = at
 

@@ -1,6 +1,6 @@
 """docs/language.md: every example compiles, the worked ones verify, and the tables are those of the code.
 
-``python tests/test_docs.py`` writes the tables of operators and blocks into the document anew.
+``python tests/test_docs.py`` writes the tables into the document anew, and the index of codes in docs/codes/README.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import resnet_compiler
+from resnet_compiler.codes import GROUPS, catalogue
 from resnet_compiler.definitions import REQUIRED
 from resnet_compiler.expressions import FUNCTIONS
 from resnet_compiler.graph import Graph
@@ -30,7 +31,8 @@ from resnet_compiler.spec import (
     Stage,
 )
 
-DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "language.md"
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+DOCUMENT, CODES = DOCS / "language.md", DOCS / "codes" / "README.md"
 WORKED = "## Worked examples"
 
 WINDOW = "⌊(H + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1"
@@ -131,7 +133,25 @@ def limit_table() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"operators": operator_table, "blocks": block_table, "limits": limit_table}
+def code_table() -> str:
+    groups = []
+    for prefix, about in GROUPS.items():
+        rows = [f"## {about}", "", "| code | title |", "|---|---|"]
+        rows += [
+            f"| [{code.id}]({code.id}.md) | {code.title} |"
+            for code in catalogue()
+            if code.id.startswith(prefix)
+        ]
+        groups.append("\n".join(rows))
+    return "\n\n".join(groups)
+
+
+TABLES = {
+    "operators": (DOCUMENT, operator_table),
+    "blocks": (DOCUMENT, block_table),
+    "limits": (DOCUMENT, limit_table),
+    "codes": (CODES, code_table),
+}
 
 
 def between(name: str, text: str) -> str:
@@ -141,14 +161,13 @@ def between(name: str, text: str) -> str:
 
 
 def rewrite() -> None:
-    """Write the tables into the document."""
-    text = DOCUMENT.read_text("utf-8")
-    for name, table in TABLES.items():
+    """Write the tables into the documents."""
+    for name, (document, table) in TABLES.items():
+        text = document.read_text("utf-8")
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         head, _, rest = text.partition(start)
         _, _, tail = rest.partition(end)
-        text = f"{head}{start}{table()}\n{end}{tail}"
-    DOCUMENT.write_text(text, "utf-8")
+        document.write_text(f"{head}{start}{table()}\n{end}{tail}", "utf-8")
 
 
 # --- the examples ----------------------------------------------------------------------------------------------------
@@ -232,7 +251,8 @@ def test_worked_examples_verify(folder: pathlib.Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_those_of_the_code(name: str) -> None:
-    assert between(name, TEXT) == TABLES[name](), "run `python tests/test_docs.py`"
+    document, table = TABLES[name]
+    assert between(name, document.read_text("utf-8")) == table(), "run `python tests/test_docs.py`"
 
 
 def test_shapes_are_given_for_every_operator() -> None:
