@@ -152,6 +152,7 @@ def _stage(
                 codes.INVALID_NAME, f"`{name}` cannot be a block's name", pattern.span
             )
         with maker.findings.tracing(name, stage.span), maker.findings.attempt():
+            maker.step(stage.span, len(stage.arguments) + len(top.bindings) // 64)
             arguments = {
                 key: _per_block(maker, key, argument, here, index, depth)
                 for key, argument in stage.arguments.items()

@@ -55,6 +55,8 @@ def check_expectations(
 
 
 def _figure(value: object) -> str:
+    if isinstance(value, list) and len(value) > 8:
+        return f"a list of {len(value):,}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -69,6 +69,8 @@ def prove(
     same = (found.code, found.span)
     if all((other.code, other.span) != same for other in maker.findings.diagnostics):
         maker.findings.add(found)
+    else:
+        maker.findings.met_again()
 
 
 def _numbers(maker: Maker, shape: Shape) -> str:
@@ -142,6 +144,10 @@ def _reasons(node: Node, shapes: list[Shape]) -> list[str]:
     return [f"{names[position]}: {a} against {b}" for position, a, b in pairs if a != b]
 
 
+_FARTHEST = 1000
+"""How many layers up the residual path the one that gave it its shape is looked for."""
+
+
 def _path_labels(
     maker: Maker, path: str, left: Shape, right: Shape
 ) -> tuple[list[Label], list[str]]:
@@ -153,8 +159,10 @@ def _path_labels(
     def note(attribute: str, text: str, dim: int) -> None:
         if left[dim] == right[dim]:
             return
-        name: str | None = path
-        while name in maker.nodes:
+        name = path
+        for _ in range(_FARTHEST):
+            if name not in maker.nodes or not maker.nodes[name].inputs:
+                return
             node = maker.nodes[name]
             before = maker.shape(node.inputs[0])
             if before[dim] != node.shape[dim] and attribute in maker.origins.get(name, {}):

@@ -17,6 +17,7 @@ from resnet_compiler.definitions import Block, block_of
 from resnet_compiler.diagnostics import (
     Diagnostic,
     Fix,
+    LimitError,
     Span,
     SpecError,
     did_you_mean,
@@ -24,9 +25,9 @@ from resnet_compiler.diagnostics import (
     is_surely,
     nearest,
 )
-from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.reader import read_file, read_text
-from resnet_compiler.source import Mapping, Node, Scalar
+from resnet_compiler.source import Mapping, Node, Scalar, count_values
 from resnet_compiler.validation import validate
 
 FAMILIES = ("imagenet", "cifar", "timm")
@@ -58,7 +59,10 @@ class SpecFile:
 
 def _shipped_display(path: pathlib.Path) -> str | None:
     root = data_folder("specs").resolve()
-    resolved = path.resolve()
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return None
     return (
         f"specs/{resolved.relative_to(root).as_posix()}" if resolved.is_relative_to(root) else None
     )
@@ -167,6 +171,8 @@ class Library:
     problems: list[Diagnostic] = field(default_factory=list)
     """What is wrong with the form of the specs, where it could be got around."""
     _blocks: dict[pathlib.Path, Block] = field(default_factory=dict)
+    _bytes: int = 0
+    _values: int = 0
 
     def read_spec(
         self, spec: SpecFile, text: str | None = None
@@ -179,8 +185,11 @@ class Library:
         from resnet_compiler.extends import merge
 
         chain: list[tuple[SpecFile, Mapping]] = []
+        seen: set[pathlib.Path] = set()
         here: SpecFile = spec
         while True:
+            if here.path:
+                seen.add(here.path.resolve())
             root, found = validate(self._read(here, text if here is spec else None), "network")
             self.problems += found
             chain.append((here, root))
@@ -189,13 +198,17 @@ class Library:
                 break
             folder = here.path.parent if here.path else pathlib.Path()
             here = find_spec(str(base.value), folder, base.span)
-            if any(_same(here, seen) for seen, _ in chain):
+            if here.path and here.path.resolve() in seen:
                 names = " → ".join([*(file.display for file, _ in chain), here.display])
                 summary = f"the spec extends itself: {names}"
                 word = str(base.value).removesuffix(".yaml")
                 known = any(word == each.path.stem for each in shipped_specs() if each.path)
                 help = [f"the shipped spec is `{word}`, without a suffix"] if known else []
                 raise SpecError([error(codes.EXTENDS_CYCLE, summary, base.span, help=help)])
+            if len(chain) > (most := self.limits.nesting):
+                summary = f"over {most} specs extend each other, one behind the other"
+                help = [way_to_raise("nesting")]
+                raise LimitError([error(codes.EXTENDS_CYCLE, summary, base.span, help=help)])
         merged = chain[-1][1]
         for _, variant in reversed(chain[:-1]):
             merged, found = merge(merged, variant)
@@ -276,18 +289,29 @@ class Library:
             except SpecError:
                 self._keep_text(spec)
                 raise
+        if not node.span.is_shipped:
+            self._count(node, self.texts[spec.display])
         if not isinstance(node, Mapping):
             raise SpecError(
                 [error(codes.WRONG_TYPE, "a spec is a mapping of keys to values", node.span)]
             )
         return node
 
+    def _count(self, node: Node, text: str) -> None:
+        """Hold all files of the user that one spec needs to the limits of one."""
+        self._bytes += len(text)
+        self._values += count_values(node)
+        if self._bytes > (most := self.limits.text_bytes):
+            summary = f"the files of this spec hold more than {most:,} bytes together"
+            help = [way_to_raise("text_bytes")]
+            raise LimitError([error(codes.TEXT_LIMIT, summary, node.span, help=help)])
+        if self._values > (most := self.limits.text_nodes):
+            summary = f"the files of this spec hold more than {most:,} values together"
+            help = [way_to_raise("text_nodes")]
+            raise LimitError([error(codes.NODE_LIMIT, summary, node.span, help=help)])
+
     def _keep_text(self, spec: SpecFile) -> None:
         """Keep what can be read of a faulty file, so that its errors can show the line."""
         assert spec.path is not None
         if spec.path.is_file() and spec.path.stat().st_size <= self.limits.text_bytes:
             self.texts[spec.display] = spec.path.read_text("utf-8", errors="replace")
-
-
-def _same(a: SpecFile, b: SpecFile) -> bool:
-    return a.path is not None and b.path is not None and a.path.resolve() == b.path.resolve()

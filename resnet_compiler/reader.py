@@ -30,6 +30,8 @@ def read_file(
     """Read a spec file; also returns its text (without a byte order mark), for snippets."""
     file = display if display is not None else str(path)
     try:
+        if not path.is_file() and not path.is_dir() and path.exists():
+            raise OSError("not a regular file")  # a pipe, which might never end, or a device
         with path.open("rb") as stream:
             # never much more than the limit, whatever the path leads to
             data = stream.read(limits.text_bytes + 4).removeprefix(codecs.BOM_UTF8)

@@ -21,6 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
+from resnet_compiler.diagnostics import listed
+
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LAYER_NAME = r"^[A-Za-z0-9_{][A-Za-z0-9_.{} +*-]*$"
 
@@ -128,7 +130,7 @@ class LayerBody(BaseModel):
         if isinstance(data, dict):
             operators = [key for key in data if key not in _MODIFIERS]
             if len(operators) != 1:
-                given = ", ".join(f"`{key}`" for key in operators if isinstance(key, str)) or "none"
+                given = listed(f"`{key}`" for key in operators if isinstance(key, str))
                 raise PydanticCustomError(
                     "one_operator",
                     "a layer is exactly one operator or block; given: {given}",
