@@ -38,7 +38,7 @@ TESTS = {
 }
 TIMEOUT = 30
 """Seconds that the tests of one mutant may take; they take about two. Longer is a loop without end, and noticed."""
-SETTINGS = {"CI": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+SETTINGS = {"HYPOTHESIS_PROFILE": "mutation", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 """The same random examples for each mutant, and a pytest that starts in half the time."""
 Position = tuple[int, int]
 Survivor = tuple[int, str]
