@@ -53,6 +53,7 @@ def test_the_least_extent_is_the_first_with_pixels_enough(
     [
         (Size("H"), "H"),
         (Size("W", 3), "W + 3"),
+        (Size("W", 1), "W + 1"),
         (Size("H", -2), "H - 2"),
         (Size("H", 0, 4), "⌊H/4⌋"),
         (Size("W", 31, 32), "⌊(W + 31)/32⌋"),

@@ -48,6 +48,10 @@ def layer_inside_a_layer(graph: Graph) -> Graph:
     return change(graph, "one", inputs=("conv.0",))
 
 
+def layer_deep_inside_a_layer(graph: Graph) -> Graph:
+    return rename(layer_inside_a_layer(graph), "conv.0", "conv.part.0")
+
+
 def layer_that_is_a_scope(graph: Graph) -> Graph:
     return replace(graph, scopes={**graph.scopes, "one": graph.scopes["layer1.0"]})
 
@@ -140,6 +144,10 @@ def vertex_without_a_node(graph: Graph) -> Graph:
     return edge(graph, lambda s: s.add_node("nothing"))
 
 
+def vertex_of_an_early_name(graph: Graph) -> Graph:
+    return edge(graph, lambda s: s.add_node("absent"))
+
+
 def dead_node(graph: Graph) -> Graph:
     return insert(graph, "pool", replace(graph["pool"], name="unused"))
 
@@ -172,6 +180,7 @@ MUTATIONS: dict[Mutation, str] = {
     node_called_input: f"input: the name is taken by a node ({FILED})",
     no_input_at_all: f"input: it does not exist ({FILED})",
     layer_inside_a_layer: f"conv: conv.0 is inside it ({NESTED})",
+    layer_deep_inside_a_layer: f"conv: conv.part.0 is inside it ({NESTED})",
     layer_that_is_a_scope: f"one: a scope has the same name ({NESTED})",
     reserved_name: f"layer0.forward: forward is reserved ({FREE})",
     missing_input: f"layer1.0.conv1: its input nowhere does not come before it ({ORDER})",
@@ -193,6 +202,7 @@ MUTATIONS: dict[Mutation, str] = {
     f" ({EDGE})",
     edge_into_the_input: f"input: an edge from conv at 0 is none of its inputs ({EDGE})",
     vertex_without_a_node: f"nothing: there is no such node ({EDGE})",
+    vertex_of_an_early_name: f"absent: there is no such node ({EDGE})",
     dead_node: f"unused: nothing uses it ({DEAD})",
     dead_end: f"unused1: nothing uses it ({DEAD})",
     output_gone: f"nowhere: it is the output, but there is no such node ({DEAD})",
