@@ -74,7 +74,13 @@ def reporting(action: Callable[[], T]) -> T:
 
 def print_json(items: Sequence[Any]) -> None:
     """One object for one spec, a list for several."""
-    print(json.dumps(items[0] if len(items) == 1 else items, indent=2, ensure_ascii=False))
+    print(json_text(items[0] if len(items) == 1 else items))
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON to be read by people too: as it is, but for characters that would act on a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def misuse(message: str) -> NoReturn:

@@ -131,6 +131,7 @@ def _stage(
             raise maker.failure(
                 codes.INVALID_NAME, f"`{name}` cannot be a block's name", pattern.span
             )
+        maker.refuse_members(name.split(".")[1:], pattern.span)
         with maker.tracing(name, stage.span):
             arguments = {
                 key: _per_block(maker, key, argument, here, index, depth)

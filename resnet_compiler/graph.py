@@ -17,7 +17,8 @@ from resnet_compiler.diagnostics import Span
 from resnet_compiler.operators.base import Operator, show
 from resnet_compiler.shapes import Dim, Disagreement, Extent, Shape, shape_at
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]+))*")
+"""A layer's name: words with dots between, of which all but the first may be numbers."""
 
 Section = Literal["stem", "stages", "head"]
 Verdict = Literal["all sizes", "declared sizes", "no"]

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from resnet_compiler import blocks, codes, definitions, joins
 from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import did_you_mean
+from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES
 from resnet_compiler.environment import BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import Maker, Place
@@ -40,6 +41,10 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         )
     if layer.when is not None and not environment.evaluate(layer.when):
         return _pass_on(layer, place, local, value)
+    first, *members = local.split(".")
+    if first.isdecimal():  # the block's layers are numbered, so a container holds them
+        members += [name for name in CONTAINER_ATTRIBUTES if name in place.layers]
+    maker.refuse_members(members, layer.span)
     inputs = _inputs(maker, layer, place, value)
     word, word_span, arguments = layer.word, layer.word_span, {}
     bound = environment.bindings.get(word)

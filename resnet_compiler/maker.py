@@ -12,7 +12,7 @@ from resnet_compiler import codes, definitions
 from resnet_compiler.codes import Code
 from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, did_you_mean, error
-from resnet_compiler.emit.names import reserved_part
+from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES, reserved_part
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.extents import extents_of
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
@@ -104,6 +104,17 @@ class Maker:
                 secondary=[Label(other, "the first one")] if other and other != span else [],
             )
 
+    def refuse_members(self, parts: Iterable[str], span: Span | None) -> None:
+        """Refuse names inside a container of modules that the container has for something else."""
+        for part in parts:
+            if part in CONTAINER_ATTRIBUTES:
+                raise self.failure(
+                    codes.INVALID_NAME,
+                    f"a layer behind a dot cannot be called `{part}`: torch's containers have it already",
+                    span,
+                    help=[f"write another name, such as `{part}_layer`"],
+                )
+
     def add_node(
         self,
         name: str,
@@ -121,7 +132,7 @@ class Maker:
                 f"`{name}` cannot be a layer's name",
                 span,
                 help=[
-                    "a name is words of letters, digits and `_`, with dots between; the first is no number"
+                    "a name is words of letters, digits and `_`, with dots between, or numbers behind the first"
                 ],
             )
         reserved = reserved_part(name)
