@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from resnet_compiler import __version__
 from resnet_compiler.graph import Graph
+from resnet_compiler.limits import DEFAULT_LIMITS, Limits
 from resnet_compiler.pipeline import compile_spec
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ LARGEST_SINGLE_FILE = 1_900_000_000
 """Weights beyond this stand in a file of their own: protobuf cannot hold 2 GB."""
 
 
-def compile(spec: str = "spec.yaml", *, text: str | None = None) -> Graph:
+def compile(
+    spec: str = "spec.yaml", *, text: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Graph:
     """The proved graph of a spec.
 
     Args:
         spec: a path ending in .yaml, `folder/name`, or a shipped name such as "resnet50".
         text: the spec's text, where it is not to be read from a file; ``spec`` then only names it.
+        limits: what a spec may ask for; ``Limits(layers=100_000)`` raises one.
 
     Returns:
         The graph. `graph["layer3.0.conv2"]` is a node; its shape is (channels, height, width) without the batch, with
@@ -33,7 +37,7 @@ def compile(spec: str = "spec.yaml", *, text: str | None = None) -> Graph:
     Raises:
         SpecError: the spec is wrong, or there is none; its ``diagnostics`` say why, where, and what to write instead.
     """
-    return compile_spec(spec, text)
+    return compile_spec(spec, text, limits)
 
 
 def emit_pytorch(graph: Graph) -> str:

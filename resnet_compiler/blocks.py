@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 from resnet_compiler import codes, definitions, layers, residual
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
-from resnet_compiler.diagnostics import Label, Span, did_you_mean
-from resnet_compiler.environment import Bound, Environment
+from resnet_compiler.diagnostics import Label, Span, error, misspelt
+from resnet_compiler.environment import UNKNOWN, Bound, Environment
 from resnet_compiler.graph import INPUT, Scope
-from resnet_compiler.maker import Maker, Place
+from resnet_compiler.maker import NOTHING, Maker, Place
 
 
 def make_block(
@@ -29,13 +29,14 @@ def make_block(
     if block is None:
         raise maker.unknown_word(word, span)
     if place.depth >= maker.limits.nesting:
-        raise maker.failure(
-            codes.BLOCK_CYCLE,
-            f"`{word}` is nested {place.depth} deep: blocks use each other without end",
-            span,
-        )
+        summary = f"`{word}` is nested {place.depth} deep: blocks use each other without end"
+        help = "let a `when` end it; a block of your own hides the shipped one of its name"
+        raise maker.over_limit(codes.BLOCK_CYCLE, "nesting", summary, span, [help])
+    maker.step(span)
     maker.refuse_taken(name, name_span or span)
     environment = _environment(maker, block, arguments, place, value, span)
+    if environment is None:
+        return NOTHING
     inner = Place(name, environment, {INPUT: value}, place.depth + 1)
     count = len(maker.nodes)
     joined = None
@@ -52,7 +53,7 @@ def make_block(
         output, joined = residual.make_residual(
             maker, block, inner, value, shortcut, span, place.environment
         )
-    if len(maker.nodes) == count:
+    if len(maker.nodes) == count or NOTHING in (value, output):
         return output
     maker.scopes[name] = Scope(
         name=name,
@@ -80,40 +81,62 @@ def _environment(
     place: Place,
     value: str,
     span: Span,
-) -> Environment:
-    """What names mean in a block: its parameters, its `let`, `in_channels`, and the norm and act around it."""
+) -> Environment | None:
+    """What names mean in a block: its parameters, its `let`, `in_channels`, and the norm and act around it.
+
+    None where a parameter that must be given is missing.
+    """
     inherited = {name: place.environment.bindings[name] for name in ("norm", "act")}
-    for name, bound in arguments.items():
-        if name not in block.parameters and name not in inherited:
-            known = [*block.parameters, *inherited, *STAGE_KEYS]
-            raise maker.failure(
-                codes.UNKNOWN_PARAMETER,
-                f"the block `{block.name}` has no parameter `{name}`",
-                bound.key or bound.span or span,
-                help=did_you_mean(name, known)
-                or [f"it has: {', '.join(block.parameters) or 'none'}"],
-            )
-    bindings = {**inherited, "in_channels": Bound(maker.shape(value)[0])}
+    arguments = _known(maker, block, arguments, [*block.parameters, *inherited], span)
+    is_complete = True
+    bindings = {**inherited, "in_channels": Bound(maker.channels(value))}
     environment = Environment(bindings, maker)
     for name, default in block.parameters.items():
         if name in arguments:
             bindings[name] = arguments[name]
         elif default.value == REQUIRED:
-            raise maker.failure(
-                codes.MISSING_PARAMETER,
-                f"the block `{block.name}` needs `{name}`",
-                span,
-                secondary=[Label(default.span, "required here")],
-            )
+            summary = f"the block `{block.name}` needs `{name}`"
+            required = [Label(default.span, "required here")]
+            maker.findings.tell(error(codes.MISSING_PARAMETER, summary, span, secondary=required))
+            is_complete = False
         else:
             bindings[name] = environment.default(default)
     bindings |= {name: arguments[name] for name in inherited if name in arguments}
-    return environment.extended(evaluate_let(block.let, environment))
+    if not is_complete:
+        return None
+    return environment.extended(evaluate_let(maker, block.let, environment))
 
 
-def evaluate_let(let: Mapping[str, Located], environment: Environment) -> dict[str, Bound]:
+def _known(
+    maker: Maker,
+    block: definitions.Block,
+    arguments: Mapping[str, Bound],
+    names: list[str],
+    span: Span,
+) -> dict[str, Bound]:
+    """The arguments under names that the block has; of one misspelt it is known where it is meant for."""
+    found = {name: bound for name, bound in arguments.items() if name in names}
+    for name, bound in arguments.items():
+        if name in names:
+            continue
+        summary = f"the block `{block.name}` has no parameter `{name}`"
+        others = [f"it has: {', '.join(block.parameters) or 'none'}"]
+        at = (codes.UNKNOWN_PARAMETER, summary, bound.key or bound.span or span)
+        known = [each for each in (*names, *STAGE_KEYS) if each not in arguments]
+        refusal = misspelt(*at, name, known, otherwise=others)
+        maker.findings.tell(refusal)
+        if refusal.fix is not None and refusal.fix.text in names:
+            found.setdefault(refusal.fix.text, bound if refusal.meant else Bound(UNKNOWN))
+    return found
+
+
+def evaluate_let(
+    maker: Maker, let: Mapping[str, Located], environment: Environment
+) -> dict[str, Bound]:
     """Definitions in order, each seeing those before it."""
     found: dict[str, Bound] = {}
     for name, located in let.items():
-        found[name] = environment.extended(found).bind(located)
+        found[name] = Bound(UNKNOWN)
+        with maker.findings.attempt():
+            found[name] = environment.extended(found).bind(located)
     return found

@@ -18,12 +18,11 @@ from resnet_compiler.console import (
     FINE,
     UNVERIFIED,
     WRONG,
-    compile_all,
-    graphs_or_exit,
     misuse,
     print_json,
+    reading,
+    render_all,
     reporting,
-    show,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +44,14 @@ Specs = Annotated[
     list[str],
     typer.Argument(metavar="SPEC...", help="A path, a folder, `folder/name`, or a shipped name."),
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=NUMBER",
+        help="Change a limit, such as layers=100000; may be repeated.",
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON: an object, or a list for several specs.")
 ]
@@ -55,6 +62,20 @@ class Target(StrEnum):
 
     torch = "torch"
     onnx = "onnx"
+
+
+class Format(StrEnum):
+    """How diagnostics are written."""
+
+    full = "full"
+    short = "short"
+    json = "json"
+    github = "github"
+
+
+HowWritten = Annotated[
+    Format, typer.Option("--format", help="How diagnostics are written, on standard error.")
+]
 
 
 class Depth(StrEnum):
@@ -79,9 +100,31 @@ def common(
 
 
 @app.command()
-def check(specs: Specs, as_json: AsJson = False) -> None:
+def check(
+    specs: Specs,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Make the fixes that leave no doubt, such as misspelt keys."),
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="With --fix: the fixes that change the network, too.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")
+    ] = False,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
     """Check specs: the language, every shape, every residual add, and what `expect` says."""
-    compilations = compile_all(specs)
+    reader = reading(limit, style.value)
+    if (unsafe or diff) and not fix:
+        fix = diff
+        if not fix:
+            misuse("--unsafe goes with --fix or --diff")
+    compilations = (
+        reader.fix_all(specs, unsafe, write=not diff) if fix else reader.compile_all(specs)
+    )
     if as_json:
         from resnet_compiler.report import check_dict
 
@@ -90,7 +133,7 @@ def check(specs: Specs, as_json: AsJson = False) -> None:
         for each in compilations:
             if each.graph is not None:
                 print(f"{each.graph.identity.name}: {_verdict(each.graph)}")
-        show(compilations)
+        reader.show(compilations)
     raise typer.Exit(FINE if all(each.valid for each in compilations) else WRONG)
 
 
@@ -112,11 +155,12 @@ def build(
     ] = False,
     opset: Annotated[int, typer.Option(help="The ONNX opset, 13 to 22.", min=13, max=22)] = 18,
     seed: Annotated[int, typer.Option(help="The seed of the weights in the ONNX.", min=0)] = 0,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
-    compilations = compile_all(specs)
-    graphs = graphs_or_exit(compilations)
+    graphs = reading(limit, style.value).graphs_or_exit(specs)
     files: dict[pathlib.Path, Content] = {}
     for graph in graphs:
         for path, wanted in _destinations(graph, output, target, len(graphs)):
@@ -126,13 +170,14 @@ def build(
                 )
             files |= _emit(graph, wanted, path, opset, seed)
     if check_only:
-        from resnet_compiler.output import stale
+        from resnet_compiler.output import stale, stale_outputs
 
         differences = stale(files)
         if as_json:
             print_json([{"stale": [path.as_posix() for path in differences]}])
         else:
             print("\n".join(differences.values()), end="\n" if differences else "")
+            render_all([(stale_outputs(differences), {})])
         raise typer.Exit(WRONG if differences else FINE)
     from resnet_compiler.output import write_all
 
@@ -152,12 +197,14 @@ def build(
 def summary(
     specs: Specs,
     depth: Annotated[Depth, typer.Option(help="One line for each of these.")] = Depth.stage,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Print layers, shapes, parameters and MACs, and where the weighted layers are."""
     from resnet_compiler.report import summary_dict, summary_text
 
-    graphs = graphs_or_exit(compile_all(specs))
+    graphs = reading(limit, style.value).graphs_or_exit(specs)
     if as_json:
         print_json([summary_dict(graph) for graph in graphs])
     else:
@@ -172,6 +219,8 @@ def verify(
     tolerance: Annotated[
         float, typer.Option(help="Greatest difference, relative to the output's largest magnitude.")
     ] = 1e-4,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the emitted source and the ONNX with the same weights, and compare (needs torch and onnxruntime)."""
@@ -186,7 +235,7 @@ def verify(
     from resnet_compiler.verify import verify as compare
 
     results, failed = [], False
-    for graph in graphs_or_exit(compile_all(specs)):
+    for graph in reading(limit, style.value).graphs_or_exit(specs):
         found = compare(graph, seed, opset)
         worst = max(each.relative for each in found)
         passed = worst <= tolerance
@@ -268,6 +317,36 @@ def blocks(as_json: AsJson = False) -> None:
 
     entries = block_entries()
     print(json.dumps(entries, indent=2) if as_json else reference_text(entries))
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="[CODE]", help="Such as RC0301; without one, all are listed."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a diagnostic code: what it means, why it is wrong, an example, and the same mended."""
+    from resnet_compiler.codes import catalogue
+    from resnet_compiler.explain import listing, page_dict, page_of
+
+    known = {each.id: each for each in catalogue()}
+    if code is None:
+        titles = [{"code": each.id, "title": each.title} for each in known.values()]
+        print(json.dumps(titles, indent=2) if as_json else listing())
+    elif code.upper() in known:
+        page = page_of(known[code.upper()])
+        if as_json:
+            print_json([page_dict(page)])
+        else:
+            print(page.markdown, end="")
+    else:
+        from resnet_compiler.diagnostics import did_you_mean
+
+        near = did_you_mean(code.upper(), known)
+        hint = "; ".join((*near, "`resnetc explain` lists all codes"))
+        misuse(f"there is no code `{code}`; {hint}")
 
 
 @app.command()

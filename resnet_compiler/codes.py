@@ -26,12 +26,6 @@ UNSUPPORTED_YAML = Code("RC0105", "a YAML feature that specs do not use")
 INVALID_SCALAR = Code("RC0106", "a value that cannot be read")
 INVALID_KEY = Code("RC0107", "a key is not a string")
 
-# limits
-TEXT_LIMIT = Code("RC0601", "the text is larger than the limit")
-DEPTH_LIMIT = Code("RC0602", "the text nests deeper than the limit")
-NODE_LIMIT = Code("RC0603", "the text holds more values than the limit")
-INTEGER_LIMIT = Code("RC0604", "an integer is larger than the limit")
-
 # the language
 UNKNOWN_KEY = Code("RC0201", "a key the language does not have")
 MISSING_KEY = Code("RC0202", "a key that must be there is missing")
@@ -45,7 +39,7 @@ UNKNOWN_PARAMETER = Code("RC0209", "a parameter the block does not have")
 MISSING_PARAMETER = Code("RC0210", "a parameter that must be given is missing")
 UNKNOWN_LAYER = Code("RC0211", "`from` names no earlier layer")
 DUPLICATE_LAYER = Code("RC0212", "two layers have one name")
-INVALID_NAME = Code("RC0213", "a layer name that is not a dotted path of words")
+INVALID_NAME = Code("RC0213", "a name that cannot be used")
 INVALID_EXPRESSION = Code("RC0214", "an expression that cannot be evaluated")
 EXTENDS_CYCLE = Code("RC0215", "specs extend each other in a circle")
 BLOCK_CYCLE = Code("RC0216", "blocks use each other without end")
@@ -72,4 +66,30 @@ EXPECT_FAILED = Code("RC0401", "the network is not what `expect` says")
 # outputs
 CANNOT_WRITE = Code("RC0501", "an output cannot be written")
 STALE_OUTPUT = Code("RC0502", "what is on disk is not what the spec gives")
-BLOCK_LIMIT = Code("RC0605", "more blocks or layers than the limit")
+
+# limits
+TEXT_LIMIT = Code("RC0601", "the text is larger than the limit")
+DEPTH_LIMIT = Code("RC0602", "the text nests deeper than the limit")
+NODE_LIMIT = Code("RC0603", "the text holds more values than the limit")
+INTEGER_LIMIT = Code("RC0604", "an integer is larger than the limit")
+LAYER_LIMIT = Code("RC0605", "more blocks or layers than the limit")
+STEP_LIMIT = Code("RC0606", "more work than the limit, though few layers come of it")
+PARAMETER_LIMIT = Code("RC0607", "more parameters than the limit")
+ATTRIBUTE_LIMIT = Code("RC0608", "an attribute is larger than the limit")
+NAME_LIMIT = Code("RC0609", "a layer's full name is longer than the limit")
+
+
+GROUPS = {
+    "RC01": "The text",
+    "RC02": "The language",
+    "RC03": "Shapes and residual adds",
+    "RC04": "What `expect` says",
+    "RC05": "Outputs",
+    "RC06": "Limits",
+}
+"""What the codes of each hundred are about."""
+
+
+def catalogue() -> tuple[Code, ...]:
+    """Every code, in the order of the numbers."""
+    return tuple(sorted(value for value in globals().values() if isinstance(value, Code)))

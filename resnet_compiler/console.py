@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -14,52 +16,101 @@ if TYPE_CHECKING:
     from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.graph import Graph
     from resnet_compiler.library import SpecFile
+    from resnet_compiler.limits import Limits
     from resnet_compiler.pipeline import Compilation
+    from resnet_compiler.render import Style
 
 T = TypeVar("T")
 FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
 """Exit codes: nothing to say, a spec is wrong, the command is, verification failed."""
+EXPLAINED = 3
+"""How many codes the last line names."""
 
 
-def compile_all(names: Sequence[str]) -> list[Compilation]:
-    """Compile every spec that the names mean; a name that means nothing is misuse."""
-    from resnet_compiler.pipeline import compile_file
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a command reads specs and shows what is found in them: the options that all of these commands have."""
 
-    return [compile_file(spec) for spec in _find(names)]
+    limits: Limits
+    style: Style = "full"
+
+    def compile_all(self, names: Sequence[str]) -> list[Compilation]:
+        """Compile every spec that the names mean; a name that means nothing is misuse."""
+        from resnet_compiler.pipeline import compile_file
+
+        return [compile_file(spec, limits=self.limits) for spec in self._find(names)]
+
+    def fix_all(self, names: Sequence[str], unsafe: bool, write: bool) -> list[Compilation]:
+        """Make the fixes of every spec that the names mean, or print them as a diff; gives what is left to say."""
+        from resnet_compiler.fix import files_of, fixed
+        from resnet_compiler.output import write_all
+        from resnet_compiler.pipeline import compile_file
+
+        left = []
+        for spec in self._find(names):
+            found = fixed(spec, self.limits, unsafe)
+            if not write:
+                print(found.diff(), end="")
+                left.append(compile_file(spec, limits=self.limits))
+                continue
+            reporting(partial(write_all, files_of(found)))
+            if found.count:
+                plural = "" if found.count == 1 else "es"
+                print(f"{', '.join(found.after)}: {found.count} fix{plural}")
+            left.append(found.compilation)
+        return left
+
+    def _find(self, names: Sequence[str]) -> list[SpecFile]:
+        from resnet_compiler.diagnostics import SpecError
+        from resnet_compiler.library import expand
+
+        try:
+            return [spec for name in names for spec in expand(name)]
+        except SpecError as failure:
+            render_all([(failure.diagnostics, {})], self.style)
+            raise typer.Exit(MISUSE) from None
+
+    def graphs_or_exit(self, names: Sequence[str]) -> list[Graph]:
+        """The graphs, when every spec is right; otherwise the findings are shown, and the command ends."""
+        compilations = self.compile_all(names)
+        self.show(compilations)
+        graphs = [each.graph for each in compilations if each.graph is not None]
+        if len(graphs) < len(compilations):
+            raise typer.Exit(WRONG)
+        return graphs
+
+    def show(self, compilations: Iterable[Compilation]) -> None:
+        """What was found in each spec, on standard error."""
+        render_all([(each.diagnostics, each.texts) for each in compilations], self.style)
 
 
-def _find(names: Sequence[str]) -> list[SpecFile]:
-    from resnet_compiler.diagnostics import SpecError
-    from resnet_compiler.library import expand
+def reading(limits: Iterable[str] | None, style: Style = "full") -> Reading:
+    """The options as given; a limit that cannot be read is misuse."""
+    from resnet_compiler.limits import with_limits
 
     try:
-        return [spec for name in names for spec in expand(name)]
-    except SpecError as failure:
-        render_all(failure.diagnostics, {})
-        raise typer.Exit(MISUSE) from None
+        return Reading(with_limits(limits or ()), style)
+    except ValueError as reason:
+        misuse(str(reason))
 
 
-def graphs_or_exit(compilations: Sequence[Compilation]) -> list[Graph]:
-    """The graphs, when every spec is right; otherwise the findings are shown, and the command ends."""
-    show(compilations)
-    graphs = [each.graph for each in compilations if each.graph is not None]
-    if len(graphs) < len(compilations):
-        raise typer.Exit(WRONG)
-    return graphs
-
-
-def show(compilations: Iterable[Compilation]) -> None:
-    for each in compilations:
-        if each.diagnostics:
-            render_all(each.diagnostics, dict(each.texts))
-
-
-def render_all(diagnostics: Sequence[Diagnostic], texts: dict[str, str]) -> None:
-    """Diagnostics on standard error, in colour on a terminal unless NO_COLOR is set."""
+def render_all(
+    found: Iterable[tuple[Sequence[Diagnostic], Mapping[str, str]]], style: Style = "full"
+) -> None:
+    """Diagnostics, with the texts they are about, on standard error: in colour on a terminal unless NO_COLOR is set."""
     from resnet_compiler.render import render
 
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    print(render(diagnostics, "full", texts, color=color), end="\n\n", file=sys.stderr)
+    end = "\n\n" if style == "full" else "\n"
+    errors: dict[str, None] = {}
+    for diagnostics, texts in found:
+        if diagnostics:
+            print(render(diagnostics, style, texts, color=color), end=end, file=sys.stderr)
+        errors |= dict.fromkeys(d.code.id for d in diagnostics if d.severity == "error")
+    if errors and style == "full":
+        first, *others = list(errors)[:EXPLAINED]
+        named = ", ".join([f"`resnetc explain {first}`", *(f"`{code}`" for code in others)])
+        print(f"For more about an error, try {named}.", file=sys.stderr)
 
 
 def reporting(action: Callable[[], T]) -> T:
@@ -68,7 +119,7 @@ def reporting(action: Callable[[], T]) -> T:
     try:
         return action()
     except SpecError as failure:
-        render_all(failure.diagnostics, {})
+        render_all([(failure.diagnostics, {})])
         raise typer.Exit(MISUSE) from None
 
 

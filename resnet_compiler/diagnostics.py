@@ -37,11 +37,21 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """What to write at a place, so that this finding goes away. A safe one leaves no doubt that it is what was meant."""
+
+    span: Span
+    text: str
+    is_safe: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One finding: what is wrong, where, why, and what to write instead.
 
     ``summary`` is one line, lower case, no full stop. ``primary`` is the text to change; ``secondary`` is the text that
-    makes it wrong. ``notes`` give reasons and ``help`` gives ways out; both may hold several lines.
+    makes it wrong. ``notes`` give reasons and ``help`` gives ways out; both may hold several lines. ``fix`` is the way
+    out that a program can take.
     """
 
     code: Code
@@ -51,10 +61,16 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: tuple[str, ...] = ()
     severity: Severity = field(default="error")
+    fix: Fix | None = None
 
     @property
     def span(self) -> Span | None:
         return self.primary.span if self.primary else None
+
+    @property
+    def meant(self) -> str | None:
+        """The word that was surely meant, where this is a slip of the fingers."""
+        return self.fix.text if self.fix and self.fix.is_safe else None
 
     @property
     def detail(self) -> str:
@@ -72,6 +88,10 @@ class SpecError(Exception):
         super().__init__("; ".join(f"[{d.code.id}] {d.summary}" for d in self.diagnostics))
 
 
+class LimitError(SpecError):
+    """A limit is passed, so that nothing more of the spec is looked at."""
+
+
 def error(
     code: Code,
     summary: str,
@@ -82,22 +102,66 @@ def error(
     notes: Iterable[str] = (),
     help: Iterable[str] = (),
     severity: Severity = "error",
+    fix: Fix | None = None,
 ) -> Diagnostic:
     """A diagnostic in one call: the primary label is made of ``span`` and ``label``."""
     primary = Label(span, label) if span else None
-    return Diagnostic(code, summary, primary, tuple(secondary), tuple(notes), tuple(help), severity)
+    given = (tuple(secondary), tuple(notes), tuple(help), severity, fix)
+    return Diagnostic(code, summary, primary, *given)
+
+
+def misspelt(
+    code: Code,
+    summary: str,
+    span: Span,
+    word: str,
+    known: Iterable[str],
+    *,
+    otherwise: Iterable[str] = (),
+    secondary: Iterable[Label] = (),
+) -> Diagnostic:
+    """An unknown word, with the known one that was meant and the fix that writes it; ``otherwise``: help without one."""
+    meant = nearest(word, known)
+    if meant is None:
+        return error(code, summary, span, secondary=secondary, help=otherwise)
+    fix = Fix(span, meant, is_surely(word, meant))
+    help = did_you_mean(word, known)
+    return error(code, summary, span, secondary=secondary, help=help, fix=fix)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
-    """A help line naming the known word nearest to ``word``, or nothing when none is near.
+    """A help line naming the known word nearest to ``word``, or nothing when none is near."""
+    meant = nearest(word, known)
+    return (f"did you mean `{meant}`?",) if meant else ()
 
-    Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm.
+
+_LONGEST_WORD = 100
+"""Nothing that is known is longer, and comparing long texts takes long."""
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word nearest to ``word``, or None when none is near.
+
+    Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm. ``cutoff`` is how much of the two
+    must agree, of 1.
     """
+    if len(word) > _LONGEST_WORD:
+        return None
     words = sorted(set(known) - {word})
     by_letters = {_letters(each): each for each in reversed(words)}
     same = by_letters.get(_letters(word)) or by_letters.get(_letters(word).removesuffix("2d"))
-    near = [same] if same else difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    return (f"did you mean `{near[0]}`?",) if near else ()
+    if same:
+        return same
+    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=cutoff)), None)
+
+
+def is_surely(word: str, meant: str) -> bool:
+    """Whether ``word`` can hardly be anything but ``meant``: the same letters, or one slip of the fingers."""
+    if _letters(word) == _letters(meant):
+        return True
+    matcher = difflib.SequenceMatcher(None, word, meant)
+    kept = sum(block.size for block in matcher.get_matching_blocks())
+    return len(meant) > 3 and kept >= max(len(word), len(meant)) - 1
 
 
 def _letters(word: str) -> str:

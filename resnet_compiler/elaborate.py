@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Located
-from resnet_compiler.diagnostics import Label, did_you_mean, error
-from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.diagnostics import Label, error, misspelt
+from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage, build_structure
-from resnet_compiler.maker import Maker, Place
+from resnet_compiler.maker import NOTHING, Maker, Place
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import integer
 from resnet_compiler.source import locate_key
 
 
-def elaborate(maker: Maker, identity: Identity) -> Graph:
-    """The graph of the whole network.
+def elaborate(maker: Maker, identity: Identity) -> Graph | None:
+    """The graph of the whole network, or None where errors were found.
 
     Raises:
-        SpecError: with all findings so far, as soon as one makes the rest meaningless.
+        LimitError: a limit is passed; the findings so far are with the maker.
     """
     _check_defaults(maker)
     _check_stage_names(maker)
@@ -27,18 +28,26 @@ def elaborate(maker: Maker, identity: Identity) -> Graph:
     defaults = {"norm": Bound(BlockCall("batch_norm")), "act": Bound(BlockCall("relu"))}
     for name, given in (("norm", maker.network.norm), ("act", maker.network.act)):
         if given is not None:
-            defaults[name] = words.bind(given)
+            defaults[name] = Bound(UNKNOWN)
+            with maker.findings.attempt():
+                defaults[name] = words.bind(given)
     base = words.extended(defaults)
-    top = base.extended(blocks.evaluate_let(maker.network.let, base))
+    top = base.extended(blocks.evaluate_let(maker, maker.network.let, base))
     named: dict[str, str] = {INPUT: INPUT}
     value = layers.make_layers(maker, maker.network.stem, Place("", top, named), INPUT)
     maker.section = "stages"
     value = _stages(maker, top, named, value)
     maker.section = "head"
     value = layers.make_layers(maker, maker.network.head, Place("", top, named), value)
-    if not maker.nodes:
-        raise maker.failure(codes.NO_LAYERS, "the network has no layers", maker.network.name.span)
-    _refuse_unused(maker, value)
+    findings = maker.findings
+    if not findings.is_incomplete:
+        if maker.nodes:
+            _tell_unused(maker, value)
+        else:
+            at = maker.network.name.span
+            findings.add(error(codes.NO_LAYERS, "the network has no layers", at))
+    if findings.has_errors:
+        return None
     return Graph(
         identity=identity,
         input_shape=maker.input_shape,
@@ -56,54 +65,58 @@ def _check_stage_names(maker: Maker) -> None:
     first: dict[str, definitions.Stage] = {}
     for stage in maker.network.stages:
         if stage.name in first:
-            raise maker.failure(
-                codes.DUPLICATE_LAYER,
-                f"there are two stages `{stage.name}`",
-                stage.span,
-                secondary=[Label(first[stage.name].span, "the first one")],
-            )
-        first[stage.name] = stage
+            other = [Label(first[stage.name].span, "the first one")]
+            summary = f"there are two stages `{stage.name}`"
+            maker.findings.tell(error(codes.DUPLICATE_LAYER, summary, stage.span, secondary=other))
+        first.setdefault(stage.name, stage)
 
 
 def _check_defaults(maker: Maker) -> None:
     """Refuse `defaults` of operators and attributes that there are not."""
     for word, attributes in maker.network.defaults.items():
+        if word not in OPERATORS:
+            summary = f"there is no operator `{word}` to have defaults"
+            at = locate_key(maker.network.root, ("defaults", word))
+            maker.findings.tell(misspelt(codes.UNKNOWN_WORD, summary, at, word, OPERATORS))
+            continue
+        known = OPERATORS[word].attributes()
         for name, located in attributes.items():
-            if word not in OPERATORS:
-                near = did_you_mean(word, OPERATORS)
-                summary = f"there is no operator `{word}` to have defaults"
-                at = locate_key(maker.network.root, ("defaults", word))
-                raise maker.failure(codes.UNKNOWN_WORD, summary, at, help=near)
-            known = OPERATORS[word].attributes()
             if name not in known:
-                help = did_you_mean(name, known) or [f"it has: {', '.join(known) or 'none'}"]
+                others = [f"it has: {', '.join(known) or 'none'}"]
                 summary = f"`{word}` has no attribute `{name}`"
-                raise maker.failure(codes.UNKNOWN_ATTRIBUTE, summary, located.key, help=help)
+                found = (codes.UNKNOWN_ATTRIBUTE, summary, located.key or located.span)
+                maker.findings.tell(misspelt(*found, name, known, otherwise=others))
 
 
 def _stages(maker: Maker, top: Environment, named: dict[str, str], value: str) -> str:
     depths = [_depth(maker, stage, top) for stage in maker.network.stages]
     total = sum(depths)
-    if total > maker.limits.nodes:
-        raise maker.failure(
-            codes.BLOCK_LIMIT,
-            f"the stages hold {total:,} blocks; the limit is {maker.limits.nodes:,}",
-            maker.network.stages[0].depth.span,
-        )
+    if total > (most := maker.limits.layers):
+        summary = f"the stages hold {total:,} blocks; the limit is {most:,}"
+        deepest = max(zip(depths, maker.network.stages, strict=True), key=lambda pair: pair[0])[1]
+        raise maker.over_limit(codes.LAYER_LIMIT, "layers", summary, deepest.depth.span)
     before = 0
+    done: set[str] = set()
     for stage, depth in zip(maker.network.stages, depths, strict=True):
-        value = _stage(maker, stage, depth, before, total, top, value)
+        entry, value = value, NOTHING
+        if stage.name not in done:
+            with maker.findings.attempt():
+                value = _stage(maker, stage, depth, before, total, top, entry)
+        done.add(stage.name)
         named[stage.name] = value
         before += depth
     return value
 
 
 def _depth(maker: Maker, stage: definitions.Stage, top: Environment) -> int:
-    try:
-        return integer(top.evaluate(stage.depth), 1)
-    except ValueError as reason:
-        summary = f"`depth`, the number of blocks: {reason}"
-        raise maker.failure(codes.WRONG_VALUE, summary, stage.depth.span) from None
+    """A stage's number of blocks; 1 where that is wrong, so that one of them is looked at."""
+    with maker.findings.attempt():
+        try:
+            return integer(top.evaluate(stage.depth), 1)
+        except ValueError as reason:
+            summary = f"`depth`, the number of blocks: {reason}"
+            raise maker.failure(codes.WRONG_VALUE, summary, stage.depth.span) from None
+    return 1
 
 
 def _stage(
@@ -118,6 +131,7 @@ def _stage(
     pattern = stage.names or maker.network.names or Located("{stage}.{index}", stage.span)
     made: list[str] = []
     for index in range(depth):
+        entry, value = value, NOTHING
         counters = {
             "index": index,
             "depth": depth,
@@ -131,8 +145,8 @@ def _stage(
             raise maker.failure(
                 codes.INVALID_NAME, f"`{name}` cannot be a block's name", pattern.span
             )
-        maker.refuse_members(name.split(".")[1:], pattern.span)
-        with maker.tracing(name, stage.span):
+        maker.refuse_members(name, pattern.span)
+        with maker.findings.tracing(name, stage.span), maker.findings.attempt():
             arguments = {
                 key: _per_block(maker, key, argument, here, index, depth)
                 for key, argument in stage.arguments.items()
@@ -141,9 +155,7 @@ def _stage(
                 if stage.stride is not None:
                     arguments["stride"] = here.bind(stage.stride)
                 arguments |= {key: here.bind(argument) for key, argument in stage.first.items()}
-            call = here.evaluate(stage.block)
-            if not isinstance(call, BlockCall) or call.word in OPERATORS:
-                raise maker.unknown_word(str(stage.block.value), stage.block.span, blocks_only=True)
+            call = _block_of(maker, stage, here)
             place = Place("", here, {})
             value = blocks.make_block(
                 maker,
@@ -151,7 +163,7 @@ def _stage(
                 {**call.arguments, **arguments},
                 place,
                 name,
-                value,
+                entry,
                 stage.block.span,
                 stage.shortcut,
                 pattern.span,
@@ -161,6 +173,25 @@ def _stage(
     return value
 
 
+def _block_of(maker: Maker, stage: definitions.Stage, here: Environment) -> BlockCall:
+    """The block of a stage. Where there is none of that name, that is told, and the one that was meant is taken.
+
+    Raises:
+        SpecError: none is near, and this error is still to be told.
+    """
+    word, span = str(stage.block.value), stage.block.span
+    if word in here.bindings or maker.block(word) is not None:
+        call = here.evaluate(stage.block)
+        if isinstance(call, BlockCall) and call.word not in OPERATORS:
+            return call
+    refusal = maker.unknown_word(word, span, blocks_only=True)
+    meant = next((each.meant for each in refusal.diagnostics), None)
+    if meant is None or maker.block(meant) is None:
+        raise refusal
+    maker.findings.tell(*refusal.diagnostics)
+    return BlockCall(meant, {}, span)
+
+
 def _per_block(
     maker: Maker, key: str, argument: Located, here: Environment, index: int, depth: int
 ) -> Bound:
@@ -168,18 +199,19 @@ def _per_block(
     origin = argument.entry
     if isinstance(argument.value, tuple):
         if len(argument.value) != depth:
-            raise maker.failure(
-                codes.UNKNOWN_STAGE_LIST,
-                f"`{key}` lists {len(argument.value)} values for {depth} blocks",
-                argument.span,
-                help=["give one value for each block, or one value without a list for all"],
-            )
+            summary = f"`{key}` lists {len(argument.value)} values for {depth} blocks"
+            help = ["give one value for each block, or one value without a list for all"]
+            found = error(codes.UNKNOWN_STAGE_LIST, summary, argument.span, help=help)
+            maker.findings.tell(found)
+            return Bound(UNKNOWN)
         argument = argument.value[index]
         origin = argument.span
-    return Bound(here.evaluate(argument), (origin,), argument.span, argument.key)
+    with maker.findings.attempt():
+        return replace(here.bind(argument), origins=(origin,))
+    return Bound(UNKNOWN)
 
 
-def _refuse_unused(maker: Maker, output: str) -> None:
+def _tell_unused(maker: Maker, output: str) -> None:
     alive = {output}
     for node in reversed(maker.nodes.values()):
         if node.name in alive:
@@ -189,4 +221,5 @@ def _refuse_unused(maker: Maker, output: str) -> None:
     dead = [n for n in maker.nodes.values() if n.name not in alive and n.name not in read]
     for node in {node.span: node for node in reversed(dead)}.values():
         summary = f"nothing uses the output of `{node.name}`"
-        maker.diagnostics.append(error(codes.UNUSED_LAYER, summary, node.span))
+        help = ["name it in the `from` of a later layer, or take it out"]
+        maker.findings.add(error(codes.UNUSED_LAYER, summary, node.span, help=help))

@@ -16,21 +16,66 @@ from resnet_compiler.diagnostics import (
     SpecError,
     did_you_mean,
     error,
+    misspelt,
 )
 from resnet_compiler.expressions import FUNCTIONS, ExpressionError, evaluate, names_in
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
+LISTS = "`resnetc operators` and `resnetc blocks` list what there is"
+"""The help for a word that is near to none."""
 _SINGLE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
+
+
+def _shown(value: object) -> str:
+    """A value as an expression would have it."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return (
+        "none"
+        if value is None
+        else str(value).lower()
+        if value is True or value is False
+        else str(value)
+    )
+
+
+class Unknown:
+    """The value of what could not be evaluated; its error has been told."""
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN = Unknown()
+
+
+class UnknownValue(SpecError):
+    """Something depends on an unknown value. There is nothing more to say of it."""
+
+    def __init__(self) -> None:
+        super().__init__(())
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A value, and the places in the spec it comes from (empty: from the compiler or a default)."""
+    """A value, and the places in the spec it comes from (empty: from the compiler or a default).
+
+    Where it was written as an expression, ``text`` is that, and ``environment`` is what its names meant.
+    """
 
     value: Any
     origins: tuple[Span, ...] = ()
     span: Span | None = None
     key: Span | None = None
+    text: str | None = None
+    environment: Environment | None = field(default=None, repr=False, compare=False)
+
+    def derivation(self) -> list[str]:
+        """How the value came about, a line for each expression: ``width * expansion = 256 * 4 = 1024``."""
+        if self.text is None or self.environment is None:
+            return []
+        return self.environment.derivation(self.text, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +111,33 @@ class Environment:
 
     def bind(self, located: Located) -> Bound:
         """A written value, evaluated here; its origins are the places its names were given."""
-        return Bound(self.evaluate(located), self.origins(located), located.span, located.key)
+        value = self._evaluate_or_unknown(located)
+        return Bound(value, self.origins(located), *self._written(located))
 
     def default(self, located: Located) -> Bound:
         """A parameter's default, evaluated here; it comes from nowhere in the spec but from the names it reads."""
-        return Bound(
-            self.evaluate(located), self._named_origins(located), located.span, located.key
-        )
+        value = self._evaluate_or_unknown(located)
+        return Bound(value, self._named_origins(located), *self._written(located))
+
+    def _written(
+        self, located: Located
+    ) -> tuple[Span, Span | None, str | None, Environment | None]:
+        is_expression = isinstance(located.value, str) and not isinstance(located.value, bool)
+        kept = (located.value, self) if is_expression else (None, None)
+        return located.span, located.key, *kept
+
+    def _evaluate_or_unknown(self, located: Located) -> Any:
+        try:
+            return self.evaluate(located)
+        except UnknownValue:
+            return UNKNOWN
 
     def evaluate(self, located: Located) -> Any:
         """A written value, evaluated here: a number, a flag, None, a tuple or a BlockCall.
 
         Raises:
             SpecError: the expression cannot be evaluated; the diagnostic shows the values of its names.
+            UnknownValue: it reads an unknown value.
         """
         value = located.value
         if isinstance(value, str):
@@ -120,6 +179,19 @@ class Environment:
         ]
         return ", ".join(f"{name} = {'none' if value is None else value}" for name, value in known)
 
+    def derivation(self, text: str, value: object) -> list[str]:
+        """An expression with its names' values filled in, and before it how those came about."""
+        bound = {name: self.bindings[name] for name in names_in(text) if name in self.bindings}
+        lines: list[str] = []
+        for name, each in bound.items():
+            above = each.derivation()
+            lines += above[:-1] + [f"{name} = {line}" for line in above[-1:]]
+        is_arithmetic = not _SINGLE_WORD.fullmatch(text.strip()) and " if " not in text
+        if bound and is_arithmetic:
+            filled = _NAME.sub(lambda m: _shown(bound[m[0]].value) if m[0] in bound else m[0], text)
+            lines.append(f"{text.strip()} = {filled.strip()} = {_shown(value)}")
+        return list(dict.fromkeys(lines))
+
     def _expression(self, text: str, span: Span) -> Any:
         word = text.strip()
         if (
@@ -137,18 +209,25 @@ class Environment:
         """What a name in an expression stands for: a value, or the block or operator of that name."""
         if name not in self.bindings and self.vocabulary.knows_word(name):
             return BlockCall(name, {}, span)
-        return self.bindings[name].value
+        value = self.bindings[name].value
+        if value is UNKNOWN:
+            raise UnknownValue
+        return value
 
     def _refusal(self, text: str, span: Span, failure: ExpressionError) -> Diagnostic:
         """What is said of an expression without a value: at the spec's text that gave it a bad one, if there is any."""
         if failure.word == text.strip():
             known = [*self.bindings, *self.vocabulary.words()]
-            return error(
+            return misspelt(
                 codes.UNKNOWN_WORD,
                 f"nothing is called `{failure.word}` here: no value, operator or block",
                 span,
-                help=did_you_mean(failure.word, known),
+                failure.word,
+                known,
+                otherwise=[LISTS],
             )
+        here = ", ".join(self.bindings)
+        help = (f"the names here are {here}; `let` defines others",) if here else ()
         values = self.values_of(text)
         ours = span.is_shipped and not failure.word
         given = self._named_origins(Located(text, span)) if ours else ()
@@ -158,5 +237,7 @@ class Environment:
             given[0] if given else span,
             secondary=[Label(span, "evaluated here")] if given else [],
             notes=[f"here {values}"] if values else [],
-            help=did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) if failure.word else (),
+            help=(did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) or help)
+            if failure.word
+            else (),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import Diagnostic, misspelt
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence
 
 NOT_INHERITED = ("name", "title", "doc", "extends", "expect")
@@ -12,12 +12,12 @@ MERGED = ("input", "let", "blocks", "defaults")
 """Keys whose entries are laid over one by one."""
 
 
-def merge(base: Mapping, variant: Mapping) -> Mapping:
+def merge(base: Mapping, variant: Mapping) -> tuple[Mapping, list[Diagnostic]]:
     """The variant laid over its base. Lists replace; mappings in the place of lists override items by name.
 
-    Raises:
-        SpecError: an override names a stage or layer that the base does not have.
+    Also gives an error for each override of a stage or layer that the base does not have; it is left out.
     """
+    problems: list[Diagnostic] = []
     entries: dict[str, tuple[Scalar, Node]] = {
         str(key.value): (key, value)
         for key, value in base.entries
@@ -31,9 +31,10 @@ def merge(base: Mapping, variant: Mapping) -> Mapping:
         if below is not None and name in MERGED:
             value = _overlay(below[1], value, depth=2 if name == "defaults" else 1)
         elif name in ("stem", "stages", "head") and isinstance(value, Mapping):
-            value = _override(below[1] if below else None, value, name)
+            value, wrong = _override(below[1] if below else None, value, name)
+            problems += wrong
         entries[name] = (key, value)
-    return Mapping(tuple(entries.values()), variant.span)
+    return Mapping(tuple(entries.values()), variant.span), problems
 
 
 def _overlay(base: Node, over: Node, depth: int) -> Node:
@@ -51,7 +52,7 @@ def _overlay(base: Node, over: Node, depth: int) -> Node:
     return Mapping(tuple(entries.values()), over.span)
 
 
-def _override(base: Node | None, over: Mapping, section: str) -> Node:
+def _override(base: Node | None, over: Mapping, section: str) -> tuple[Node, list[Diagnostic]]:
     """A list of single-entry mappings with some bodies changed, by name; "*" changes every one."""
     items = (
         [item for item in base.items if isinstance(item, Mapping)]
@@ -64,20 +65,17 @@ def _override(base: Node | None, over: Mapping, section: str) -> Node:
         name = str(key.value)
         if name != "*" and name not in names:
             what = "stage" if section == "stages" else "layer"
-            help = did_you_mean(name, names) or (f"there are {', '.join(names)}" if names else "",)
+            others = [f"there are {', '.join(names)}"] if names else []
             summary = f"the spec that is extended has no {what} `{name}`"
-            problems.append(
-                error(codes.UNKNOWN_OVERRIDE, summary, key.span, help=[h for h in help if h])
-            )
+            at = (codes.UNKNOWN_OVERRIDE, summary, key.span)
+            problems.append(misspelt(*at, name, names, otherwise=others))
             continue
         changed = [
             _changed(item, change, section) if name in ("*", item.keys()[0]) else item
             for item in items
         ]
         items = [item for item in changed if item is not None]
-    if problems:
-        raise SpecError(problems)
-    return Sequence(tuple(items), over.span)
+    return Sequence(tuple(items), over.span), problems
 
 
 def _changed(item: Mapping, change: Node, section: str) -> Mapping | None:

@@ -6,7 +6,6 @@ the state_dict, in ONNX, in summaries and in diagnostics.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,11 +13,9 @@ from typing import Any, Literal
 import networkx as nx
 
 from resnet_compiler.diagnostics import Span
+from resnet_compiler.names import NAME
 from resnet_compiler.operators.base import Operator, show
 from resnet_compiler.shapes import Dim, Disagreement, Extent, Shape, shape_at
-
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]+))*")
-"""A layer's name: words with dots between, of which all but the first may be numbers."""
 
 Section = Literal["stem", "stages", "head"]
 Verdict = Literal["all sizes", "declared sizes", "no"]

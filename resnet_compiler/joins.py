@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from resnet_compiler import codes, definitions, layers
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
+from resnet_compiler.diagnostics import Diagnostic, Fix, Label, Span, SpecError, error
 from resnet_compiler.graph import Node, Proof
 from resnet_compiler.operators.base import show
 from resnet_compiler.prove import prove_join
@@ -66,8 +66,8 @@ def prove(
         assert counterexample is not None
         found = _some_sizes(maker, node, scope, counterexample, is_residual)
     same = (found.code, found.span)
-    if all((other.code, other.span) != same for other in maker.diagnostics):
-        maker.diagnostics.append(found)
+    if all((other.code, other.span) != same for other in maker.findings.diagnostics):
+        maker.findings.add(found)
 
 
 def _numbers(maker: Maker, shape: Shape) -> str:
@@ -83,8 +83,8 @@ def _mismatch(
     place: Place | None,
 ) -> Diagnostic:
     left, right = (maker.shape(source) for source in node.inputs[:2])
-    stage_span = maker.trace_span
-    labels = _path_labels(maker, node.inputs[0], left, right)
+    stage_span = maker.findings.stage
+    labels, derivations = _path_labels(maker, node.inputs[0], left, right)
     if block is None:
         shapes = " and ".join(_numbers(maker, maker.shape(s)) for s in node.inputs)
         code = codes.RESIDUAL_MISMATCH if node.operator.word == "add" else codes.JOIN_MISMATCH
@@ -93,7 +93,7 @@ def _mismatch(
             f"`{node.operator.word}` at {node.name} joins different shapes: {shapes}",
             node.span,
             secondary=[Label(stage_span, f"while making {scope}")] if stage_span else [],
-            notes=_reasons(left, right),
+            notes=_reasons(node, [maker.shape(source) for source in node.inputs]),
             help=_swapped(node, left, right),
         )
     said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
@@ -115,9 +115,13 @@ def _mismatch(
         secondary=labels,
         notes=[
             f"the residual path ends with {_numbers(maker, left)}, "
-            f"the shortcut with {_numbers(maker, right)}"
+            f"the shortcut with {_numbers(maker, right)}",
+            *derivations,
         ],
-        help=_ways_out(maker, node, block, place, said),
+        help=(ways := _ways_out(maker, node, block, place, said)),
+        fix=Fix(choice.span, "projection", is_safe=False)
+        if choice and said == "identity" and any("projection" in way for way in ways)
+        else None,
     )
 
 
@@ -129,16 +133,19 @@ def _swapped(node: Node, left: Shape, right: Shape) -> list[str]:
     return ["swap the two: `from: [value, gate]`"] if fits else []
 
 
-def _reasons(left: Shape, right: Shape) -> list[str]:
+def _reasons(node: Node, shapes: list[Shape]) -> list[str]:
+    """What differs among what must be equal: a `concat` may have any channels."""
     names = ("channels", "height", "width")
-    return [
-        f"{name}: {a} against {b}" for name, a, b in zip(names, left, right, strict=False) if a != b
-    ]
+    pairs = dict.fromkeys(node.operator.must_agree(shapes))
+    return [f"{names[position]}: {a} against {b}" for position, a, b in pairs if a != b]
 
 
-def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Label]:
-    """What the spec wrote that gave the residual path its channels and its size."""
+def _path_labels(
+    maker: Maker, path: str, left: Shape, right: Shape
+) -> tuple[list[Label], list[str]]:
+    """What the spec wrote that gave the residual path its channels and its size, and how that was worked out."""
     labels: dict[Span, str] = {}
+    derivations: list[str] = []
     height, width = left[1:] if len(left) == 3 else (1, 1)
 
     def note(attribute: str, text: str, dim: int) -> None:
@@ -149,8 +156,10 @@ def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Lab
             node = maker.nodes[name]
             before = maker.shape(node.inputs[0])
             if before[dim] != node.shape[dim] and attribute in maker.origins.get(name, {}):
-                for span in maker.origins[name][attribute].origins:
+                origin = maker.origins[name][attribute]
+                for span in origin.origins:
                     labels.setdefault(span, text)
+                derivations.extend(f"in {name}, {line}" for line in origin.derivation()[-1:])
                 return
             if before == right or len(node.inputs) > 1:
                 return
@@ -160,7 +169,7 @@ def _path_labels(maker: Maker, path: str, left: Shape, right: Shape) -> list[Lab
     if len(left) == 3:
         sizes = _numbers(maker, (height, width))
         note("stride", f"the residual path is {sizes} from here", 1)
-    return [Label(span, text) for span, text in labels.items()]
+    return [Label(span, text) for span, text in labels.items()], derivations
 
 
 def _ways_out(
@@ -179,12 +188,9 @@ def _ways_out(
         lines.append(
             f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
         )
-    pools = [pool for pool in _rounding_down(maker, place.prefix if place else "") if pool.span]
-    if not lines and pools and pools[0].span:
-        where = f"{pools[0].span.file}:{pools[0].span.line}"
-        lines.append(
-            f"pool with `ceil_mode: true` in {where}, or declare an input that halves evenly"
-        )
+    pools = _rounding_down(maker, place.prefix if place else "")
+    if not lines and pools:
+        lines.append(f"{_rounding_up(maker, pools[0])}, or declare an input that halves evenly")
     return ["\n".join(lines)] if lines else []
 
 
@@ -202,7 +208,10 @@ def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> in
     """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
     before = len(maker.nodes)
     try:
-        layers.make_layers(maker, wanted, place, value)
+        with maker.findings.trial() as found:
+            layers.make_layers(maker, wanted, place, value)
+            if found.is_incomplete or found.has_errors:
+                return None
         return sum(
             prod(tensor.shape)
             for node in map(maker.nodes.__getitem__, maker.made_since(before))
@@ -225,13 +234,12 @@ def _some_sizes(
     sides = _sides(left[position], right[position], is_residual)
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
     axes = f"{{multiple_of: {_multiple_that_holds(maker, node)}}}"
-    pools = [p for p in _rounding_down(maker, scope) if p.span is not None]
-    where = f" in {pools[0].span.file}:{pools[0].span.line}" if pools and pools[0].span else ""
-    way = f"pool with `ceil_mode: true`{where}" if pools else "make both branches round alike"
+    pools = _rounding_down(maker, scope)
+    way = _rounding_up(maker, pools[0]) if pools else "make both branches round alike"
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
-        maker.trace_span or node.span,
+        maker.findings.stage or node.span,
         notes=[
             f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
         ],
@@ -265,6 +273,14 @@ def _rounding_down(maker: Maker, scope: str) -> list[Node]:
         if getattr(node.operator, "ceil_mode", True) is False
         and node.shape != maker.shape(node.inputs[0])
     ][::-1]
+
+
+def _rounding_up(maker: Maker, pool: Node) -> str:
+    """The advice to round up, with the line to change: of a pooling in a shipped block, where it was given."""
+    given = [bound.span for bound in maker.origins.get(pool.name, {}).values() if bound.span]
+    places = [span for span in (pool.span, *given) if span is not None]
+    ours = next((span for span in places if not span.is_shipped), pool.span)
+    return "pool with `ceil_mode: true`" + (f" in {ours.file}:{ours.line}" if ours else "")
 
 
 def _sides(left: Dim, right: Dim, is_residual: bool) -> str:

@@ -8,24 +8,31 @@ from fnmatch import fnmatchcase
 
 from resnet_compiler import blocks, codes, definitions, joins
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import did_you_mean
-from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES
-from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.diagnostics import Span, error, misspelt
+from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, UnknownValue
 from resnet_compiler.graph import INPUT
-from resnet_compiler.maker import Maker, Place
+from resnet_compiler.maker import NOTHING, Maker, Place, derived
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, coerce, describe, integer
+
+ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"
 
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
     """Make layers one after the other; returns the last one's output."""
     for layer in layers:
-        value = _make_layer(maker, layer, place, value)
+        before, value = value, NOTHING
+        with maker.findings.attempt():
+            value = _make_layer(maker, layer, place, before)
+        if value == NOTHING and layer.repeat is None:
+            with maker.findings.attempt():
+                place.layers[place.environment.interpolate(layer.name, layer.span)] = NOTHING
     return value
 
 
 def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     environment = place.environment
+    maker.step(layer.span)
     if layer.repeat is not None:
         if layer.when is not None and not environment.evaluate(layer.when):
             return value
@@ -41,10 +48,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         )
     if layer.when is not None and not environment.evaluate(layer.when):
         return _pass_on(layer, place, local, value)
-    first, *members = local.split(".")
-    if first.isdecimal():  # the block's layers are numbered, so a container holds them
-        members += [name for name in CONTAINER_ATTRIBUTES if name in place.layers]
-    maker.refuse_members(members, layer.span)
+    maker.refuse_members(local, layer.span, place.layers)
     inputs = _inputs(maker, layer, place, value)
     word, word_span, arguments = layer.word, layer.word_span, {}
     bound = environment.bindings.get(word)
@@ -52,12 +56,16 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         call = bound.value
         if call is None:
             return _pass_on(layer, place, local, value)
+        if call is UNKNOWN:
+            raise UnknownValue
         if not isinstance(call, BlockCall):
             at, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{word}` is {describe(call)} here, not an operator or block"
             raise maker.failure(codes.UNKNOWN_WORD, summary, at, secondary=labels)
         word, arguments = call.word, dict(call.arguments)
         word_span = call.span or layer.word_span
+    if word not in OPERATORS and maker.block(word) is None:
+        word = _meant(maker, word, word_span, environment)
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
         key: _bind(word, key, argument, environment)
@@ -77,7 +85,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             inputs = []
         output = _make_operator(maker, word, arguments, name, inputs, layer)
     else:
-        if len(inputs) != 1:
+        if len(inputs) != 1 and NOTHING not in inputs:
             raise maker.failure(
                 codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span
             )
@@ -86,6 +94,21 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         )
     place.layers[local] = output
     return output
+
+
+def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str:
+    """The operator or block that an unknown word probably means; the error is told, and work goes on with that.
+
+    Raises:
+        SpecError: nothing is near, and this error is still to be told.
+    """
+    refusal = maker.unknown_word(word, span)
+    meant = next((each.meant for each in refusal.diagnostics), None)
+    if meant is None:
+        raise refusal
+    maker.findings.tell(*refusal.diagnostics)
+    call = environment.bindings[meant].value if meant in environment.bindings else meant
+    return call.word if isinstance(call, BlockCall) else str(call)
 
 
 def _pass_on(layer: Layer, place: Place, local: str, value: str) -> str:
@@ -117,10 +140,11 @@ def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) 
         count = integer(place.environment.evaluate(repeat.count), 0)
     except ValueError as reason:
         raise maker.failure(codes.WRONG_VALUE, f"`count`: {reason}", repeat.count.span) from None
-    if count > maker.limits.nodes:
-        summary = f"{count:,} turns; the limit is {maker.limits.nodes:,}"
-        raise maker.failure(codes.BLOCK_LIMIT, summary, repeat.count.span)
+    if count > (most := maker.limits.layers):
+        summary = f"{count:,} turns; the limit is {most:,}"
+        raise maker.over_limit(codes.LAYER_LIMIT, "layers", summary, repeat.count.span)
     for turn in range(count):
+        maker.step(repeat.count.span)
         inner = place.environment.extended({repeat.index: Bound(turn)})
         value = make_layers(maker, repeat.layers, replace(place, environment=inner), value)
     return value
@@ -139,13 +163,17 @@ def _inputs(maker: Maker, layer: Layer, place: Place, value: str) -> list[str]:
                 continue
         if local not in place.layers:
             known = ", ".join(place.layers) or "none"
-            raise maker.failure(
-                codes.UNKNOWN_LAYER,
-                f"there is no layer `{local}` before `{layer.name}`",
-                source.span,
-                help=did_you_mean(local, place.layers) or [f"before it there are: {known}"],
+            summary = f"there is no layer `{local}` before `{layer.name}`"
+            others = [f"before it there are: {known}"]
+            at = (codes.UNKNOWN_LAYER, summary, source.span)
+            refusal = misspelt(*at, local, place.layers, otherwise=others)
+            maker.findings.tell(
+                refusal
+                if local == source.value
+                else replace(refusal, fix=None)  # an expression made it; no word can replace it
             )
-        found.append(place.layers[local])
+            local = refusal.meant or NOTHING
+        found.append(place.layers.get(local, NOTHING))
     return found
 
 
@@ -171,11 +199,24 @@ def _make_operator(
             help=["name them: `from: [first, second]`"] if len(inputs) == 1 else [],
         )
     operator = _operator(maker, kind, arguments, layer)
+    if NOTHING in inputs:
+        return NOTHING
     maker.origins[name] = arguments
     maker.add_node(name, operator, inputs, layer)
     if operator.must_agree([maker.shape(source) for source in inputs]):
         joins.prove(maker, name, is_residual=False)
     return name
+
+
+def _refuse_large(maker: Maker, what: str, value: object, bound: Bound, layer: Layer) -> None:
+    """Refuse a number that no layer has, before anything is computed with it."""
+    numbers = value if isinstance(value, tuple) else (value,)
+    most = maker.limits.attribute
+    large = next((n for n in numbers if isinstance(n, int) and n > most), None)
+    if large is not None:
+        at, _ = maker.given_at(bound, layer.word_span)
+        summary = f"{what} is {large:,}; the limit is {most:,}"
+        raise maker.over_limit(codes.ATTRIBUTE_LIMIT, "attribute", summary, at)
 
 
 def _operator(
@@ -191,31 +232,47 @@ def _operator(
     if known in maker.operators:
         return maker.operators[known]
     fields = kind.attributes()
-    values = {}
+    values: dict[str, object] = {}
+    is_known = True
     for name, bound in given.items():
         span = bound.span or layer.word_span
         if name not in fields:
-            help = did_you_mean(name, fields) or [f"it has: {', '.join(fields) or 'none'}"]
-            raise maker.failure(
-                codes.UNKNOWN_ATTRIBUTE,
-                f"`{kind.word}` has no attribute `{name}`",
-                bound.key or span,
-                help=help,
-            )
+            summary = f"`{kind.word}` has no attribute `{name}`"
+            others = [f"it has: {', '.join(fields) or 'none'}"]
+            at = (codes.UNKNOWN_ATTRIBUTE, summary, bound.key or span)
+            known_names = [each for each in fields if each not in given]
+            refusal = misspelt(*at, name, known_names, otherwise=others)
+            maker.findings.tell(refusal)
+            meant = refusal.meant
+            if meant is None:
+                is_known = False
+                continue
+            name = meant
+        if bound.value is UNKNOWN:
+            is_known = False
+            continue
         if bound.value is None and fields[name].default is None:
             continue
         try:
             values[name] = coerce(fields[name], bound.value)
+            _refuse_large(maker, f"`{name}` of `{kind.word}`", values[name], bound, layer)
         except (ValueError, OverflowError) as reason:
-            at, labels = maker.given_at(bound, layer.word_span)
+            where, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{name}` of `{kind.word}`: {reason}"
-            raise maker.failure(codes.WRONG_VALUE, summary, at, secondary=labels) from None
+            fraction = isinstance(bound.value, float) and not bound.value.is_integer()
+            help = [ROUNDINGS] if fraction else []
+            found = (codes.WRONG_VALUE, summary, where)
+            maker.findings.tell(error(*found, secondary=labels, notes=derived(bound), help=help))
+            is_known = False
+    if not is_known:
+        raise UnknownValue
     for name, field in fields.items():
         if name not in values and field.default is MISSING:
             raise maker.failure(
                 codes.MISSING_PARAMETER,
                 f"`{kind.word}` needs `{name}`: {field.metadata['doc']}",
                 layer.word_span,
+                help=[] if given else [f"write `{{{kind.word}: {{{name}: …}}}}`"],
             )
     maker.operators[known] = kind(**values)
     return maker.operators[known]

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 
 from resnet_compiler import codes
 from resnet_compiler.definitions import Block, block_of
-from resnet_compiler.diagnostics import Span, SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import (
+    Diagnostic,
+    Fix,
+    Span,
+    SpecError,
+    did_you_mean,
+    error,
+    is_surely,
+    nearest,
+)
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
 from resnet_compiler.reader import read_file, read_text
 from resnet_compiler.source import Mapping, Node, Scalar
@@ -25,7 +34,7 @@ FAMILIES = ("imagenet", "cifar", "timm")
 
 
 def data_folder(name: str) -> pathlib.Path:
-    """The folder of shipped `specs` or `templates`: inside an installed package, beside it in a checkout."""
+    """The folder of shipped `specs`, `templates` or `docs/codes`: inside an installed package, beside it in a checkout."""
     package = pathlib.Path(__file__).parent
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
@@ -95,6 +104,7 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", spec.display):
             return spec
     known = [spec.display.split("/")[2].removesuffix(".yaml") for spec in shipped_specs()]
+    fix = None
     here = sorted(each.name for each in (beside or pathlib.Path()).glob("*.yaml"))
     if f"{name}.yaml" in here:
         near: tuple[str, ...] = (f"did you mean `{name}.yaml`?",)
@@ -104,9 +114,12 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         )
     else:
         near = did_you_mean(name.rsplit("/", 1)[-1], known)
+        meant = nearest(name, known)
+        if meant is not None and span is not None:
+            fix = Fix(span, meant, is_surely(name, meant))
     help = near or ("`resnetc list` shows the shipped specs; a path ends in .yaml",)
     raise SpecError(
-        [error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help)]
+        [error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help, fix=fix)]
     )
 
 
@@ -149,6 +162,10 @@ class Library:
 
     limits: Limits = DEFAULT_LIMITS
     texts: dict[str, str] = field(default_factory=dict)
+    overlay: MappingType[str, str] = field(default_factory=dict)
+    """Texts to be read in the place of what is on disk."""
+    problems: list[Diagnostic] = field(default_factory=list)
+    """What is wrong with the form of the specs, where it could be got around."""
     _blocks: dict[pathlib.Path, Block] = field(default_factory=dict)
 
     def read_spec(
@@ -157,15 +174,15 @@ class Library:
         """The spec with everything it extends merged in, and the chain of files, the variant first.
 
         Raises:
-            SpecError: with every finding about the form of the files.
+            SpecError: with a finding about the form of the files that cannot be got around.
         """
         from resnet_compiler.extends import merge
 
         chain: list[tuple[SpecFile, Mapping]] = []
         here: SpecFile = spec
         while True:
-            root = self._read(here, text if here is spec else None)
-            validate(root, "network")
+            root, found = validate(self._read(here, text if here is spec else None), "network")
+            self.problems += found
             chain.append((here, root))
             base = root.get("extends")
             if not isinstance(base, Scalar) or base.value is None:
@@ -174,13 +191,17 @@ class Library:
             here = find_spec(str(base.value), folder, base.span)
             if any(_same(here, seen) for seen, _ in chain):
                 names = " → ".join([*(file.display for file, _ in chain), here.display])
-                raise SpecError(
-                    [error(codes.EXTENDS_CYCLE, f"the spec extends itself: {names}", base.span)]
-                )
+                summary = f"the spec extends itself: {names}"
+                word = str(base.value).removesuffix(".yaml")
+                known = any(word == each.path.stem for each in shipped_specs() if each.path)
+                help = [f"the shipped spec is `{word}`, without a suffix"] if known else []
+                raise SpecError([error(codes.EXTENDS_CYCLE, summary, base.span, help=help)])
         merged = chain[-1][1]
         for _, variant in reversed(chain[:-1]):
-            merged = merge(merged, variant)
-            validate(merged, "network")  # what a null took away may be needed
+            merged, found = merge(merged, variant)
+            self.problems += found
+            merged, found = validate(merged, "network")  # what a null took away may be needed
+            self.problems += found
         return merged, tuple(file for file, _ in chain)
 
     def find_block(
@@ -227,7 +248,7 @@ class Library:
         if root.get("stages") or root.get("extends"):
             del self.texts[_shipped_display(path) or path.as_posix()]
             return None  # a spec that happens to have the word's name
-        validate(root, "block")
+        root, _ = validate(root, "block")
         name = root.get("name")
         if isinstance(name, Scalar) and name.value != word:
             raise SpecError(
@@ -244,6 +265,7 @@ class Library:
 
     def _read(self, spec: SpecFile, text: str | None = None) -> Mapping:
         node: Node
+        text = self.overlay.get(spec.display, text)
         if text is not None:
             self.texts[spec.display] = text
             node = read_text(text, spec.display, self.limits)

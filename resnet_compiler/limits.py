@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+
+
+def _limit(default: int, doc: str, most: int = 10**18) -> int:
+    value: int = field(default=default, metadata={"doc": doc, "most": most})
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Each field is the largest value accepted."""
+    """Each field is the largest value accepted. ``most`` in a field's metadata is how far it can be raised.
 
-    text_bytes: int = 1_000_000
-    text_depth: int = 50
-    text_nodes: int = 100_000
-    integer: int = 2**53
-    nodes: int = 1_000_000
-    nesting: int = 16
+    The defaults hold every published residual network with room to spare, and let no text of a kilobyte take more than
+    about a second and 200 MB.
+    """
+
+    text_bytes: int = _limit(1_000_000, "bytes of one file")
+    text_depth: int = _limit(50, "levels of lists and mappings inside each other", 200)
+    text_nodes: int = _limit(100_000, "values in one file")
+    integer: int = _limit(2**53, "size of a written integer")
+    attribute: int = _limit(2**20, "size of an attribute: channels, kernel, stride, groups, …")
+    layers: int = _limit(20_000, "blocks, turns of one `repeat`, and layers of a network")
+    steps: int = _limit(200_000, "blocks, turns and layers looked at, those left out among them")
+    nesting: int = _limit(16, "blocks inside each other", 64)
+    name_length: int = _limit(500, "characters of a layer's full name")
+    parameters: int = _limit(10**11, "trainable parameters of a network")
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def limit_names() -> tuple[str, ...]:
+    """The limits there are, in the order of the pipeline."""
+    return tuple(each.name for each in fields(Limits))
+
+
+def limit_docs() -> dict[str, str]:
+    """What each limit counts."""
+    return {each.name: each.metadata["doc"] for each in fields(Limits)}
+
+
+def with_limits(given: Iterable[str]) -> Limits:
+    """The limits with some changed: each of ``given`` is ``name=value``.
+
+    Raises:
+        ValueError: one is not of that form, or names no limit; the message says which.
+    """
+    changed: dict[str, int] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if name not in limit_names():
+            raise ValueError(f"there is no limit `{name}`; there are {', '.join(limit_names())}")
+        digits = value.replace("_", "")
+        if not equals or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+            raise ValueError(f"write `{name}=NUMBER`, not `{each}`")
+        most = next(each.metadata["most"] for each in fields(Limits) if each.name == name)
+        if int(digits) > most:
+            raise ValueError(f"`{name}` goes to {most:,} at most")
+        changed[name] = int(digits)
+    return replace(DEFAULT_LIMITS, **changed)
+
+
+def way_to_raise(name: str) -> str:
+    """The help that ends each diagnostic about a limit."""
+    return f"if it is meant, raise the limit with `--limit {name}=NUMBER`"

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import islice
+from math import prod
 from typing import Any
 
 from resnet_compiler import codes, definitions
 from resnet_compiler.codes import Code
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import (
+    Fix,
+    Label,
+    LimitError,
+    Span,
+    SpecError,
+    error,
+    misspelt,
+)
 from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES, reserved_part
-from resnet_compiler.environment import Bound, Environment
+from resnet_compiler.environment import LISTS, UNKNOWN, Bound, Environment, UnknownValue
 from resnet_compiler.extents import extents_of
+from resnet_compiler.findings import Findings
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
 from resnet_compiler.library import Library, SpecFile
-from resnet_compiler.limits import Limits
+from resnet_compiler.limits import Limits, way_to_raise
+from resnet_compiler.mend import NOT_KNOWN
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, ShapeError
 from resnet_compiler.shapes import Shape, Size, dim_at
+
+NOTHING = "?"
+"""Stands for the output of what could not be made; no layer can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +49,14 @@ class Place:
         return f"{self.prefix}.{local}" if self.prefix else local
 
 
+def derived(bound: Bound | None) -> list[str]:
+    """The note that says how a value came about, where an expression gave it."""
+    lines = bound.derivation() if bound is not None else []
+    return ["\n".join(lines)] if lines else []
+
+
 class Maker:
-    """One graph in the making. State grows as layers are made: nodes in order, scopes, stages, proofs, diagnostics."""
+    """One graph in the making. State grows as layers are made: nodes in order, scopes, stages, proofs, findings."""
 
     def __init__(
         self,
@@ -56,31 +75,47 @@ class Maker:
         self.scopes: dict[str, Scope] = {}
         self.stages: list[Stage] = []
         self.proofs: list[Proof] = []
-        self.diagnostics: list[Diagnostic] = []
+        self.findings = Findings()
         self.section: Section = "stem"
         self.input_shape, self.extents = extents_of(network.root)
         self.declared = {extent.axis: extent.declared for extent in self.extents}
         self._blocks: dict[str, definitions.Block | None] = {}
-        self._trace: list[tuple[str, Span]] = []
+        self._faulty: set[str] = set()
         self.operators: dict[Any, Operator] = {}
+        self._steps = 0
+        self._parameters = 0
 
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
         return self.input_shape if name == INPUT else self.nodes[name].shape
+
+    def channels(self, name: str) -> Any:
+        """The first dimension of a node's output, for expressions; unknown where the node could not be made."""
+        return UNKNOWN if name == NOTHING else self.shape(name)[0]
 
     def made_since(self, count: int) -> list[str]:
         """The names of the nodes made since there were ``count`` of them, in order."""
         return list(islice(reversed(self.nodes), len(self.nodes) - count))[::-1]
 
     def block(self, word: str) -> definitions.Block | None:
-        """The block of that name, looked for once."""
+        """The block of that name, looked for once.
+
+        Raises:
+            SpecError: its file has errors; they are told the first time.
+        """
+        if word in self._faulty:
+            raise UnknownValue
         if word not in self._blocks:
-            self._blocks[word] = self.library.find_block(word, self.network.blocks, self.chain)
+            try:
+                self._blocks[word] = self.library.find_block(word, self.network.blocks, self.chain)
+            except SpecError:
+                self._faulty.add(word)
+                raise
         return self._blocks[word]
 
     def knows_word(self, word: str) -> bool:
         """Whether a word names an operator or a block."""
-        return word in OPERATORS or self.block(word) is not None
+        return word in OPERATORS or word in self._faulty or self.block(word) is not None
 
     def refuse_taken(self, name: str, span: Span | None) -> None:
         """Refuse a name that a layer or block has already, or that would put one of them inside another."""
@@ -104,13 +139,18 @@ class Maker:
                 secondary=[Label(other, "the first one")] if other and other != span else [],
             )
 
-    def refuse_members(self, parts: Iterable[str], span: Span | None) -> None:
+    def refuse_members(
+        self, local: str, span: Span | None, siblings: Container[str] = ()
+    ) -> None:
         """Refuse names inside a container of modules that the container has for something else."""
-        for part in parts:
+        first, *members = local.split(".")
+        if first.isdecimal():  # where a block has numbered layers, a container holds them all
+            members += [name for name in sorted(CONTAINER_ATTRIBUTES) if name in siblings]
+        for part in members:
             if part in CONTAINER_ATTRIBUTES:
                 raise self.failure(
                     codes.INVALID_NAME,
-                    f"a layer behind a dot cannot be called `{part}`: torch's containers have it already",
+                    f"a layer in a container cannot be called `{part}`: torch's containers have it already",
                     span,
                     help=[f"write another name, such as `{part}_layer`"],
                 )
@@ -143,12 +183,16 @@ class Maker:
                 span,
                 help=[f"write another name, such as `{reserved}_layer`"],
             )
-        if len(self.nodes) >= self.limits.nodes:
-            raise self.failure(
-                codes.BLOCK_LIMIT, f"there are over {self.limits.nodes:,} layers", span
-            )
+        if len(name) > (most := self.limits.name_length):
+            shown = name if len(name) <= 40 else f"{name[:20]}…{name[-20:]}"
+            summary = f"the name `{shown}` has {len(name):,} characters; the limit is {most:,}"
+            raise self.over_limit(codes.NAME_LIMIT, "name_length", summary, span)
+        if len(self.nodes) >= (most := self.limits.layers):
+            summary = f"there are over {most:,} layers"
+            raise self.over_limit(codes.LAYER_LIMIT, "layers", summary, span)
+        shapes = [self.shape(source) for source in inputs]
         try:
-            shape = operator.infer([self.shape(source) for source in inputs])
+            shape = operator.infer(shapes)
         except ShapeError as reason:
             origin = self.origins.get(name, {}).get(reason.attribute or "")
             assert layer is not None
@@ -158,6 +202,7 @@ class Maker:
                 f"{name}: {reason.reason}",
                 at,
                 secondary=labels,
+                notes=derived(origin),
                 help=[reason.help] if reason.help else [],
             ) from None
         for dim in shape:
@@ -167,9 +212,32 @@ class Maker:
         for dim in (dim for source in inputs for dim in self.shape(source)[1:] if least > 1):
             if dim_at(dim, self.declared) < least:
                 self._refuse_vanishing(name, self.shape(inputs[0]), least, span)
+        self._count_parameters(name, operator, shapes, span)
         parts = name.split(".")
         self.prefixes |= {".".join(parts[:count]): name for count in range(1, len(parts))}
         self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
+
+    def step(self, span: Span | None) -> None:
+        """Count a block, a turn or a layer that is looked at, whether or not anything comes of it."""
+        self._steps += 1
+        if self._steps > (most := self.limits.steps):
+            summary = f"over {most:,} blocks, turns of `repeat` and layers were looked at"
+            raise self.over_limit(codes.STEP_LIMIT, "steps", summary, span)
+
+    def _count_parameters(
+        self, name: str, operator: Operator, shapes: list[Shape], span: Span | None
+    ) -> None:
+        tensors = operator.tensors(shapes)
+        self._parameters += sum(prod(tensor.shape) for tensor in tensors if tensor.trainable)
+        if self._parameters > (most := self.limits.parameters):
+            summary = f"with {name} there are over {most:,} parameters"
+            raise self.over_limit(codes.PARAMETER_LIMIT, "parameters", summary, span)
+
+    def over_limit(
+        self, code: Code, limit: str, summary: str, span: Span | None, help: Iterable[str] = ()
+    ) -> LimitError:
+        """An error to raise where a limit is passed."""
+        return LimitError([error(code, summary, span, help=[*help, way_to_raise(limit)])])
 
     def _refuse_vanishing(self, name: str, shape: Shape, least: int, span: Span | None) -> None:
         words = {"H": "height", "W": "width"}
@@ -191,24 +259,26 @@ class Maker:
 
     def words(self) -> list[str]:
         """Every word there is, for suggestions."""
-        blocks = self.library.block_words(self.network.blocks, self.chain)
-        return ["norm", "act", *OPERATORS, *blocks]
+        return ["norm", "act", *OPERATORS, *self.block_words()]
+
+    def block_words(self) -> list[str]:
+        """The names of all blocks."""
+        return self.library.block_words(self.network.blocks, self.chain)
 
     def unknown_word(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
-        """The error for a word that names nothing."""
+        """The error for a word that names nothing; without a finding where the word stands for what was refused."""
+        if word == NOT_KNOWN and self.library.problems:
+            return UnknownValue()
         known = self.words()
         if blocks_only:
             known = [word for word in known if word not in OPERATORS]
         what = "block" if blocks_only else "operator or block"
-        help = did_you_mean(word, known)
+        summary = f"there is no {what} `{word}`"
         if word == "none":
-            help = ("write `null` to take a layer of the base away, `use: none` for no block",)
-        return self.failure(codes.UNKNOWN_WORD, f"there is no {what} `{word}`", span, help=help)
-
-    @property
-    def trace_span(self) -> Span | None:
-        """Where the stage stands whose block is being made."""
-        return self._trace[-1][1] if self._trace else None
+            help = "write `null` to take a layer of the base away, `use: none` for no block"
+            return self.failure(codes.UNKNOWN_WORD, summary, span, help=[help])
+        at = (codes.UNKNOWN_WORD, summary, span)
+        return SpecError([misspelt(*at, word, known, otherwise=[LISTS])])
 
     @property
     def previous_stage(self) -> str:
@@ -232,19 +302,6 @@ class Maker:
             return bound.origins[0], [Label(bound.span, "passed on here")]
         return bound.span, []
 
-    @contextmanager
-    def tracing(self, name: str, span: Span) -> Iterator[None]:
-        """Remember which block of which stage is being made; errors inside tell it."""
-        self._trace.append((name, span))
-        known = {id(diagnostic) for diagnostic in self.diagnostics}
-        try:
-            yield
-        except SpecError as failure:
-            found = failure.diagnostics
-            raise SpecError(d if id(d) in known else traced(d, name, span) for d in found) from None
-        finally:
-            self._trace.pop()
-
     def failure(
         self,
         code: Code,
@@ -252,21 +309,11 @@ class Maker:
         span: Span | None,
         *,
         secondary: Iterable[Label] = (),
+        notes: Iterable[str] = (),
         help: Iterable[str] = (),
+        fix: Fix | None = None,
     ) -> SpecError:
-        """An error to raise: everything found so far, and this."""
-        new = error(code, summary, span, secondary=secondary, help=help)
-        return SpecError([*self.diagnostics, new])
-
-
-def traced(diagnostic: Diagnostic, name: str, stage: Span) -> Diagnostic:
-    """A diagnostic with the stage it was made for. Where it points into a shipped block, the stage comes first."""
-    primary = diagnostic.primary
-    labels = [primary, *diagnostic.secondary] if primary else []
-    if any((label.span.file, label.span.line) == (stage.file, stage.line) for label in labels):
-        return diagnostic
-    here = Label(stage, f"while making {name}")
-    if primary and primary.span.is_shipped and not stage.is_shipped:
-        inside = Label(primary.span, primary.text or "in this block")
-        return replace(diagnostic, primary=here, secondary=(inside, *diagnostic.secondary))
-    return replace(diagnostic, secondary=(*diagnostic.secondary, here))
+        """An error to raise."""
+        return SpecError(
+            [error(code, summary, span, secondary=secondary, notes=notes, help=help, fix=fix)]
+        )

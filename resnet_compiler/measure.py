@@ -9,7 +9,7 @@ from functools import cached_property
 from math import prod
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import Diagnostic, error
+from resnet_compiler.diagnostics import Diagnostic, Fix, error
 from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.operators.base import Tensor
 from resnet_compiler.shapes import Size
@@ -238,6 +238,7 @@ def check_expectations(graph: Graph, root: Mapping) -> list[Diagnostic]:
                     node.span,
                     f"{_difference(actual, wanted)}expected here",
                     notes=notes,
+                    fix=Fix(node.span, str(actual), is_safe=False),
                 )
             )
     return found

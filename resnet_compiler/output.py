@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import SpecError, error
+from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 
 Content = Iterable[bytes]
 """A file's content in pieces, made while it is written."""
@@ -114,3 +114,17 @@ def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
             )
             found[path] = "".join(lines).rstrip("\n")
     return found
+
+
+def stale_outputs(paths: Iterable[pathlib.Path]) -> list[Diagnostic]:
+    """An error for each file that is stale; the last says what to do about them all."""
+    names = [path.as_posix() for path in paths]
+    help = ["the same command without `--check` writes what the spec gives"]
+    return [
+        error(
+            codes.STALE_OUTPUT,
+            f"{name} is not what the spec gives",
+            help=help if name == names[-1] else (),
+        )
+        for name in names
+    ]

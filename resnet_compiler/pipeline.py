@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from resnet_compiler import codes, source
 from resnet_compiler.definitions import network_of
-from resnet_compiler.diagnostics import Diagnostic, SpecError, error
+from resnet_compiler.diagnostics import Diagnostic, Fix, SpecError, error
 from resnet_compiler.elaborate import elaborate
 from resnet_compiler.graph import Graph, Identity, Proof, verify_graph
 from resnet_compiler.library import Library, SpecFile, find_spec
@@ -34,29 +34,51 @@ class Compilation:
 
 
 def compile_file(
-    spec: SpecFile, text: str | None = None, limits: Limits = DEFAULT_LIMITS
+    spec: SpecFile,
+    text: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    overlay: Mapping[str, str] = MappingProxyType({}),
 ) -> Compilation:
-    """Compile one spec that was found. Findings are returned, never raised."""
-    library = Library(limits)
+    """Compile one spec that was found. Findings are returned, never raised.
+
+    ``text`` stands for the spec's file; ``overlay`` has texts for this and other files, by the names used in spans.
+    """
+    library = Library(limits, overlay=overlay)
+    maker: Maker | None = None
     graph: Graph | None = None
-    proofs: Sequence[Proof] = ()
+    found: list[Diagnostic] = []
     try:
         root, chain = library.read_spec(spec, text)
         network = network_of(root)
-        name = str(network.name.value)
         maker = Maker(network, library, chain, limits)
-        proofs = maker.proofs
-        graph = elaborate(maker, Identity(name, network.title, spec.origin, ""))
-        graph = replace(graph, identity=replace(graph.identity, sha256=library.sha256))
-        found = [*maker.diagnostics, *_sizes_below_minimum(graph, root)]
-        if all(diagnostic.severity != "error" for diagnostic in found):
-            verify_graph(graph)
-            found += check_expectations(graph, root)
+        graph = elaborate(maker, Identity(str(network.name.value), network.title, spec.origin, ""))
+        if graph is not None and not library.problems:
+            graph = replace(graph, identity=replace(graph.identity, sha256=library.sha256))
+            found = _sizes_below_minimum(graph, root)
+            if not found:
+                verify_graph(graph)
+                found = check_expectations(graph, root)
     except SpecError as failure:
-        found, graph = list(failure.diagnostics), None
+        found = list(failure.diagnostics)
+    found = _in_order(
+        spec, [*library.problems, *(maker.findings.diagnostics if maker else ()), *found]
+    )
     if any(diagnostic.severity == "error" for diagnostic in found):
         graph = None
-    return Compilation(spec, graph, tuple(proofs), tuple(found), MappingProxyType(library.texts))
+    proofs = tuple(maker.proofs) if maker else ()
+    return Compilation(spec, graph, proofs, tuple(found), MappingProxyType(library.texts))
+
+
+def _in_order(spec: SpecFile, found: list[Diagnostic]) -> list[Diagnostic]:
+    """Findings in the order of the text: those of the spec itself first, then those of other files."""
+    files = dict.fromkeys([spec.display, *(each.span.file for each in found if each.span)])
+    place = {file: index for index, file in enumerate(files)}
+    return sorted(
+        found,
+        key=lambda each: (
+            (place[each.span.file], each.span.line, each.span.column) if each.span else (-1, 0, 0)
+        ),
+    )
 
 
 def compile_spec(name: str, text: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Graph:
@@ -83,8 +105,9 @@ def _sizes_below_minimum(graph: Graph, root: source.Mapping) -> list[Diagnostic]
             codes.MINIMUM_TOO_SMALL,
             f"sizes from {extent.minimum} are declared for the {_AXES[extent.axis]}, but nothing is left of the image below "
             f"{least[extent.axis]}",
-            source.locate(root, ("input", _AXES[extent.axis], "minimum")),
+            (at := source.locate(root, ("input", _AXES[extent.axis], "minimum"))),
             help=[f"write `minimum: {least[extent.axis]}`"],
+            fix=Fix(at, str(least[extent.axis]), is_safe=False),
         )
         for extent in graph.extents
         if 1 < extent.minimum < least[extent.axis]

@@ -20,7 +20,7 @@ import yaml
 from resnet_compiler import codes
 from resnet_compiler.codes import Code
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
-from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence, Value
 
 
@@ -78,7 +78,7 @@ _DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*(%[^\r\n]*)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+|.?")
 
-_WRITE_OUT = "write the value out, or use `extends`"
+_WRITE_OUT = "write the value out, or name it under `let`"
 _BAD_ESCAPE = "an escape names no character"
 _MISTAKES = (  # what both parsers' wordings have in common, what we say, what to write
     ("mapping values are not", "a `:` cannot stand here", "quote a text that holds `: `"),
@@ -151,7 +151,8 @@ class _Reader:
 
     def check_size(self, size: int) -> None:
         if size > (most := self.limits.text_bytes):
-            self.fatal(codes.TEXT_LIMIT, self.span(0, 0), f"the text is larger than {most:,} bytes")
+            summary = f"the text is larger than {most:,} bytes"
+            self.fatal(codes.TEXT_LIMIT, self.span(0, 0), summary, way_to_raise("text_bytes"))
 
     def read(self, loader: Any) -> Node:
         self.check_size(len(self.text.encode("utf-8", "surrogatepass")))
@@ -196,10 +197,12 @@ class _Reader:
     def _check_node(self, event: Any, at: Span) -> None:
         self.count += 1
         if self.count > (most := self.limits.text_nodes):
-            self.fatal(codes.NODE_LIMIT, at, f"the text holds more than {most:,} values")
+            summary = f"the text holds more than {most:,} values"
+            self.fatal(codes.NODE_LIMIT, at, summary, way_to_raise("text_nodes"))
         is_open = isinstance(event, yaml.CollectionStartEvent)
         if is_open and len(self.stack) >= (most := self.limits.text_depth):
-            self.fatal(codes.DEPTH_LIMIT, at, f"the text nests deeper than {most} levels")
+            summary = f"the text nests deeper than {most} levels"
+            self.fatal(codes.DEPTH_LIMIT, at, summary, way_to_raise("text_depth"))
         if event.anchor is not None:
             self._unsupported("an anchor", at, _WRITE_OUT)
         if event.tag is not None:
@@ -230,7 +233,8 @@ class _Reader:
         elif word in keys:
             first = Label(keys[word], "it stands here first")
             summary = f"the key `{shown}` stands twice in one mapping"
-            self.report(codes.DUPLICATE_KEY, at, summary, secondary=(first,))
+            hint = "keep one of them, with what both say"
+            self.report(codes.DUPLICATE_KEY, at, summary, hint=hint, secondary=(first,))
         else:
             keys[word] = at
 
@@ -251,7 +255,8 @@ class _Reader:
             value = int(word, 0) if len(word) <= 4000 else most + 1
             if abs(value) > most:
                 why = f"at most {most:,}"
-                self.report(codes.INTEGER_LIMIT, at, f"the integer `{shown}` is too large", why)
+                summary, hint = f"the integer `{shown}` is too large", way_to_raise("integer")
+                self.report(codes.INTEGER_LIMIT, at, summary, why, hint)
             return value
         if number["endless"] or math.isinf(float(word)):
             summary, hint = f"`{shown}` is not a finite number", "quote it if it is text"

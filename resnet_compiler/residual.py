@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from resnet_compiler import blocks, codes, definitions, joins, layers
 from resnet_compiler.definitions import Call, Located
-from resnet_compiler.diagnostics import Span
+from resnet_compiler.diagnostics import Span, SpecError, misspelt
 from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.maker import NOTHING
 from resnet_compiler.operators.joining import Add
 from resnet_compiler.shapes import (
     Size,
@@ -46,12 +47,17 @@ def make_residual(
     if kind == "none":
         return layers.make_layers(maker, block.after, place, path), Joined(None, kind)
     before = len(maker.nodes)
-    if call is not None:
+    if call is not None and path == NOTHING:
+        shortcut = NOTHING  # what it must reach is not known
+    elif call is not None:
         shortcut = _replacement(maker, block, call, place, value, path, span)
     elif kind == "projection":
         shortcut = layers.make_layers(maker, block.shortcut, place, value)
     else:
         shortcut = value
+    if NOTHING in (path, shortcut):
+        place.layers["add"] = path
+        return layers.make_layers(maker, block.after, place, path), Joined(None, kind)
     on_shortcut = tuple(maker.made_since(before))
     name = place.name("add")
     maker.add_node(name, Add(), [path, shortcut], None, block.span)
@@ -70,7 +76,7 @@ def _choose(
     outside: Environment,
 ) -> tuple[str, BlockCall | None]:
     """The kind of shortcut, and the block to stand there where the spec names one."""
-    fits = _fits(maker, value, path)
+    fits = NOTHING not in (value, path) and _fits(maker, value, path)
     said = choice.value if choice else "auto"
     if isinstance(said, str) and said in CHOICES:
         if said == "fitting":
@@ -93,14 +99,13 @@ def _choose(
     )
     word = said.word if isinstance(said, Call) else str(said)
     if maker.block(word) is None:
-        raise maker.failure(
-            codes.UNKNOWN_WORD,
-            f"there is no shortcut `{word}`",
-            choice.span,
-            help=[
-                f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"
-            ],
-        )
+        summary = f"there is no shortcut `{word}`"
+        known = [*CHOICES, *maker.block_words()]
+        others = [
+            f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"
+        ]
+        at = (codes.UNKNOWN_WORD, summary, choice.span)
+        raise SpecError([misspelt(*at, word, known, otherwise=others)])
     if fits:
         return "identity", None
     return word, BlockCall(word, arguments, choice.span)

@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import Diagnostic, Span, SpecError, did_you_mean, error
+from resnet_compiler.diagnostics import (
+    Diagnostic,
+    Fix,
+    Span,
+    SpecError,
+    did_you_mean,
+    error,
+    is_surely,
+    misspelt,
+    nearest,
+)
+from resnet_compiler.mend import Path, mended
 from resnet_compiler.source import Mapping, Node, Sequence, locate, locate_key, plain
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-def validate(root: Mapping, form: Literal["network", "block"]) -> None:
+def validate(root: Mapping, form: Literal["network", "block"]) -> tuple[Mapping, list[Diagnostic]]:
     """Hold a file to the language.
 
+    Returns:
+        The file and no findings; or, with the findings in the order of the text, the file mended so far that the rest
+        of it can be looked at.
+
     Raises:
-        SpecError: with every finding, in the order of the text.
+        SpecError: with every finding, where the faults cannot be got around.
     """
+    faults = _faults(root, form)
+    if not faults:
+        return root, []
+    found = [diagnostic for _, diagnostic in faults]
+    whole = mended(root, faults) if form == "network" else None
+    if whole is None or _faults(whole, form):
+        raise SpecError(found)
+    return whole, found
+
+
+def _faults(root: Mapping, form: Literal["network", "block"]) -> list[tuple[Path, Diagnostic]]:
+    """What is wrong with the form of a file, each with the path of the value; in the order of the text."""
     from pydantic import ValidationError
 
     from resnet_compiler import spec
@@ -28,11 +54,22 @@ def validate(root: Mapping, form: Literal["network", "block"]) -> None:
     try:
         model.model_validate(plain(root))
     except ValidationError as failure:
-        found: dict[Any, Diagnostic] = {}
+        found: dict[Any, tuple[Path, Diagnostic]] = {}
         for detail in failure.errors(include_url=False):
             diagnostic = _diagnostic(root, detail, tuple(model.model_fields))
-            found.setdefault((diagnostic.span, diagnostic.code), diagnostic)
-        raise SpecError(sorted(found.values(), key=lambda d: (d.span is None, d.span))) from None
+            path = _path(root, detail["loc"])
+            if diagnostic.fix is not None and detail["type"] == "missing":
+                path = (*path, _word_at(root, path, diagnostic.fix.span))
+            found.setdefault((diagnostic.span, diagnostic.code), (path, diagnostic))
+        return sorted(found.values(), key=lambda each: (each[1].span is None, each[1].span))
+    return []
+
+
+def _word_at(root: Mapping, path: Path, span: Span) -> str:
+    """The key that stands at a span, of the mapping at a path."""
+    node = _at(root, path)
+    entries = node.entries if isinstance(node, Mapping) else ()
+    return next((str(key.value) for key, _ in entries if key.span == span), "")
 
 
 def _path(root: Node, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -77,18 +114,21 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     context = detail.get("ctx", {})
     if kind == "extra_forbidden":
         key = str(path[-1]) if path else ""
-        help = did_you_mean(key, _siblings(location, top_level))
-        return error(
-            codes.UNKNOWN_KEY, f"there is no key `{key}` here", locate_key(root, path), help=help
-        )
+        at, summary = locate_key(root, path), f"there is no key `{key}` here"
+        present = _keys(root, path[:-1])
+        known = [each for each in _siblings(location, top_level) if each not in present]
+        there_are = [f"there are {', '.join(_siblings(location, top_level))}"]
+        return misspelt(codes.UNKNOWN_KEY, summary, at, key, known, otherwise=there_are)
     if kind == "missing":
         missing = str(location[-1])
         above = path[:-1] if path and path[-1] == missing else path
-        near = get_close_matches(missing, _keys(root, above), n=1)
+        near = nearest(missing, _keys(root, above), cutoff=0.7)
         if near:
-            meant = locate_key(root, (*above, near[0]))
-            summary = f"`{missing}` is missing, and `{near[0]}` is not known"
-            return error(codes.MISSING_KEY, summary, meant, help=[f"did you mean `{missing}`?"])
+            meant = locate_key(root, (*above, near))
+            summary = f"`{missing}` is missing, and `{near}` is not known"
+            fix = Fix(meant, missing, is_surely(near, missing))
+            help = [f"did you mean `{missing}`?"]
+            return error(codes.MISSING_KEY, summary, meant, help=help, fix=fix)
         return error(codes.MISSING_KEY, f"`{missing}` is missing", locate_key(root, above))
     if kind == "string_pattern_mismatch":
         at = locate_key(root, path) if "[key]" in location else value

@@ -111,6 +111,9 @@ def process(
         ("blocks", FINE),
         ("schema", FINE),
         ("schema --block", FINE),
+        ("explain", FINE),
+        ("explain rc0301", FINE),
+        ("explain RC0999", MISUSE),
         ("init", FINE),
         ("init net", MISUSE),
         ("init net --force", FINE),
@@ -448,6 +451,7 @@ print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules), file=sys.
         ("blocks --json", ()),
         ("schema", ()),
         ("list", ()),
+        ("explain RC0301", ()),
         ("init", ()),
     ],
 )

@@ -1,22 +1,24 @@
 """docs/language.md: every example compiles, the worked ones verify, and the tables are those of the code.
 
-``python tests/test_docs.py`` writes the tables of operators and blocks into the document anew.
+``python tests/test_docs.py`` writes the tables into the document anew, and the index of codes in docs/codes/README.md.
 """
 
 from __future__ import annotations
 
 import pathlib
 import re
-from dataclasses import MISSING, Field
+from dataclasses import MISSING, Field, fields
 from typing import Any
 
 import pytest
 
 import resnet_compiler
+from resnet_compiler.codes import GROUPS, catalogue
 from resnet_compiler.definitions import REQUIRED
 from resnet_compiler.expressions import FUNCTIONS
 from resnet_compiler.graph import Graph
 from resnet_compiler.library import Library, SpecFile, shipped_blocks
+from resnet_compiler.limits import Limits
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.spec import (
     Block,
@@ -29,7 +31,8 @@ from resnet_compiler.spec import (
     Stage,
 )
 
-DOCUMENT = pathlib.Path(__file__).parent.parent / "docs" / "language.md"
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+DOCUMENT, CODES = DOCS / "language.md", DOCS / "codes" / "README.md"
 WORKED = "## Worked examples"
 
 WINDOW = "⌊(H + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1"
@@ -122,7 +125,33 @@ def block_table() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"operators": operator_table, "blocks": block_table}
+def limit_table() -> str:
+    rows = ["| limit | by default | of what |", "|---|---|---|"]
+    rows += [
+        f"| `{each.name}` | {each.default:,} | {each.metadata['doc']} |" for each in fields(Limits)
+    ]
+    return "\n".join(rows)
+
+
+def code_table() -> str:
+    groups = []
+    for prefix, about in GROUPS.items():
+        rows = [f"## {about}", "", "| code | title |", "|---|---|"]
+        rows += [
+            f"| [{code.id}]({code.id}.md) | {code.title} |"
+            for code in catalogue()
+            if code.id.startswith(prefix)
+        ]
+        groups.append("\n".join(rows))
+    return "\n\n".join(groups)
+
+
+TABLES = {
+    "operators": (DOCUMENT, operator_table),
+    "blocks": (DOCUMENT, block_table),
+    "limits": (DOCUMENT, limit_table),
+    "codes": (CODES, code_table),
+}
 
 
 def between(name: str, text: str) -> str:
@@ -132,14 +161,13 @@ def between(name: str, text: str) -> str:
 
 
 def rewrite() -> None:
-    """Write the tables into the document."""
-    text = DOCUMENT.read_text("utf-8")
-    for name, table in TABLES.items():
+    """Write the tables into the documents."""
+    for name, (document, table) in TABLES.items():
+        text = document.read_text("utf-8")
         start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
         head, _, rest = text.partition(start)
         _, _, tail = rest.partition(end)
-        text = f"{head}{start}{table()}\n{end}{tail}"
-    DOCUMENT.write_text(text, "utf-8")
+        document.write_text(f"{head}{start}{table()}\n{end}{tail}", "utf-8")
 
 
 # --- the examples ----------------------------------------------------------------------------------------------------
@@ -223,7 +251,8 @@ def test_worked_examples_verify(folder: pathlib.Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_those_of_the_code(name: str) -> None:
-    assert between(name, TEXT) == TABLES[name](), "run `python tests/test_docs.py`"
+    document, table = TABLES[name]
+    assert between(name, document.read_text("utf-8")) == table(), "run `python tests/test_docs.py`"
 
 
 def test_shapes_are_given_for_every_operator() -> None:

@@ -65,8 +65,12 @@ def binaries(wheel: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> p
 def test_what_the_wheel_carries(wheel: pathlib.Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         carried = set(archive.namelist())
-    here = [*(ROOT / "specs").rglob("*.yaml"), *(ROOT / "templates").rglob("*.j2")]
-    assert len(here) > 40
+    here = [
+        *(ROOT / "specs").rglob("*.yaml"),
+        *(ROOT / "templates").rglob("*.j2"),
+        *(ROOT / "docs" / "codes").glob("*.md"),
+    ]
+    assert {path.suffix for path in here} == {".yaml", ".j2", ".md"}
     missing = {f"resnet_compiler/{path.relative_to(ROOT).as_posix()}" for path in here} - carried
     assert not missing
     modules = (ROOT / "resnet_compiler").rglob("*.py")
@@ -106,6 +110,7 @@ def makes_a_spec_and_checks_it(binaries: pathlib.Path, tmp_path: pathlib.Path) -
     assert checked.stdout.startswith("my_resnet: ok") and not checked.stderr
     wrong = run(resnetc, "verify", "my_resnet.yaml", cwd=tmp_path, code=2)
     assert "torch and onnxruntime" in wrong.stderr
+    assert run(resnetc, "explain", "RC0301", cwd=tmp_path).stdout.startswith("# RC0301: ")
     listed = run(resnetc, "list", cwd=tmp_path).stdout
     assert listed == run(sys.executable, "-m", "resnet_compiler", "list", cwd=tmp_path).stdout
 

@@ -31,7 +31,7 @@ def verdicts(form: Form, document: object) -> tuple[bool, bool]:
     by_model = isinstance(root, source.Mapping)
     if isinstance(root, source.Mapping):
         try:
-            validate(root, form)
+            by_model = not validate(root, form)[1]
         except SpecError:
             by_model = False
     return by_model, VALIDATORS[form].is_valid(document)
