@@ -40,6 +40,6 @@ HIDDEN = "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES)
 _HIDDEN = re.compile(f"[{HIDDEN}\ud800-\udfff]")
 
 
-def escaped(text: str) -> str:
-    """The text with hidden characters, and what is no character, written as escapes."""
-    return _HIDDEN.sub(lambda match: repr(match[0])[1:-1], text)
+def escaped(text: str, keep: str = "") -> str:
+    """The text with hidden characters, and what is no character, written as escapes; but for those to keep."""
+    return _HIDDEN.sub(lambda m: m[0] if m[0] in keep else repr(m[0])[1:-1], text)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
+from resnet_compiler.characters import escaped
+
 if TYPE_CHECKING:
     from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.graph import Graph
@@ -56,7 +58,7 @@ class Reading:
             reporting(partial(write_all, files_of(found)))
             if found.count:
                 plural = "" if found.count == 1 else "es"
-                print(f"{', '.join(found.after)}: {found.count} fix{plural}")
+                print(escaped(f"{', '.join(found.after)}: {found.count} fix{plural}"))
             left.append(found.compilation)
         return left
 
@@ -135,5 +137,5 @@ def json_text(value: Any) -> str:
 
 
 def misuse(message: str) -> NoReturn:
-    print(f"resnetc: {message}", file=sys.stderr)
+    print(f"resnetc: {escaped(message)}", file=sys.stderr)
     raise typer.Exit(MISUSE)

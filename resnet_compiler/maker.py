@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -139,13 +139,14 @@ class Maker:
                 secondary=[Label(other, "the first one")] if other and other != span else [],
             )
 
-    def refuse_members(
-        self, local: str, span: Span | None, siblings: Container[str] = ()
-    ) -> None:
+    def refuse_members(self, local: str, span: Span | None, siblings: Collection[str] = ()) -> None:
         """Refuse names inside a container of modules that the container has for something else."""
         first, *members = local.split(".")
-        if first.isdecimal():  # where a block has numbered layers, a container holds them all
+        # where a block has numbered layers, a container holds them all
+        if first.isdecimal():
             members += [name for name in sorted(CONTAINER_ATTRIBUTES) if name in siblings]
+        elif first in CONTAINER_ATTRIBUTES and any(name[0].isdecimal() for name in siblings):
+            members.append(first)
         for part in members:
             if part in CONTAINER_ATTRIBUTES:
                 raise self.failure(

@@ -30,9 +30,7 @@ LINE = rf"^[^{HIDDEN}]*[^\s{HIDDEN}][^{HIDDEN}]*$"
 
 Word = Annotated[str, StringConstraints(pattern=WORD, max_length=100)]
 LayerName = Annotated[str, StringConstraints(pattern=LAYER_NAME, max_length=200)]
-Line = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=LINE)
-]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Scalar = bool | int | float | Expression | None
 

@@ -68,7 +68,9 @@ def findings(compilation: Compilation) -> list[str]:
     text = "\n".join([*forms, annotations, json_text(check_dict(compilation))])
     wrong = hidden(text)
     commands = annotations.split("\n") if shown else []
-    if len(commands) != len(shown) or not all(c.startswith(("::error ", "::warning ")) for c in commands):
+    if len(commands) != len(shown) or not all(
+        c.startswith(("::error ", "::warning ")) for c in commands
+    ):
         wrong.append("another workflow command")
     longest = max(len(text) for text in (*forms, annotations)) / max(len(shown), 1)
     if longest > LONGEST:

@@ -6,6 +6,9 @@ Characters that cannot be seen are written as escapes.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+
 LONG = 900_000
 """Nearly the largest text that is read at all."""
 
@@ -148,22 +151,25 @@ TEXTS: dict[str, str] = {
     "very long pattern": "{1}" * (LONG // 3),
 }
 
-PYTHON = "class lambda None async match case type _ print super range int isinstance list object"
-MODULE = "forward training parameters register_buffer half _modules _parameters _buffers _forward_hooks add_module"
-CONTAINER = "keys values items append pop"
-EMITTED = "self x nn torch F Tensor OrderedDict StdConv2d Projection features stage shortcut module reset_parameters"
-LANGUAGE = "input norm act none required index stride add in_channels conv"
-DUNDER = "__init__ __class__ __x __all__ __ _ __import__"
-CASES = "Q_CONV q_Conv BlockTitle block_title x_ X"
-"""The last ones differ from names of the template, or from each other, by case alone."""
-
-WORDS: tuple[str, ...] = tuple(
-    dict.fromkeys(
-        f"{PYTHON} {MODULE} {CONTAINER} {EMITTED} {LANGUAGE} {DUNDER} {CASES} {'w' * 100}".split()
-    )
-)
-
-STRINGS: dict[str, str] = {**TEXTS, **{word: word for word in WORDS}}
+WORDS = [
+    *"""class lambda None async match case type _ print super range int isinstance list object
+    forward training parameters register_buffer half _modules _parameters _buffers _forward_hooks add_module
+    keys values items append pop
+    self x nn torch F Tensor OrderedDict StdConv2d Projection features stage shortcut module reset_parameters
+    input norm act none required index stride add in_channels conv
+    __init__ __class__ __x __all__ __ __import__
+    Q_CONV q_Conv BlockTitle block_title x_ X""".split(),  # noqa: SIM905
+    "w" * 100,
+]
+"""Words of Python, of `nn.Module`, of its containers, of emitted code, of the language, with two underscores; and some
+that differ from names of the template, or from each other, by case alone."""
 
 HIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 """Control, format, surrogate and private characters, and separators of lines: what no output holds."""
+
+ALL = os.environ.get("RESNETC_HOSTILE") == "all"
+
+
+def turns(strings: Iterable[str], number: int, share: int) -> list[str]:
+    """Every `share`-th of the strings, other ones for each number of a field; all of them in the long campaign."""
+    return [each for i, each in enumerate(strings) if ALL or (i + number) % share == 0]

@@ -38,7 +38,7 @@ stem:
   - q_join: {add: {}, from: [q_box.q_left, q_box.q_right]}
   - q_turns: {repeat: {index: q_turn, count: 1 + 1, layers: [{"q_piece.{q_turn}": act}]}}
 stages:
-  - q_stage1: {block: q_block, depth: 1 + 1, stride: 1 + 1, shortcut: projection, q_width: 2 * 2, q_gates: [none, q_gate],
+  - q_stage1: {block: q_block, depth: 1 + 2, stride: 1 + 1, shortcut: projection, q_width: 2 * 2, q_gates: [none, none, q_gate],
       first: {q_scale: 1 / 2}, names: "{stage}_{index}"}
   - q_stage2: {block: q_beside, depth: 2, shortcut: {zero_pad: {}}, q_out: [4, 6], q_factor: index + 2}
 head:
@@ -70,7 +70,7 @@ blocks:
       - q_row: {conv: {out: 1, kernel: q_ratio}}
       - q_sigmoid: sigmoid
       - q_product: {mul: {}, from: [input, q_sigmoid]}
-expect: {weighted_layers: 9, parameters: 1071, output_shape: [5]}
+expect: {weighted_layers: 11, parameters: 1457, macs: 105758, output_shape: [5]}
 """
 
 BLOCK = """
@@ -132,7 +132,7 @@ def fields(text: str) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in places(parsed(text)):
-        steps = ["*" if isinstance(s, int) else s if s in _keys() else "…" for s in path]
+        steps = ["*" if isinstance(s, int) else s if s in language_keys() else "…" for s in path]
         if steps[-1] == KEY and steps[-2] != "…":
             steps[-2] = "a key"
         lists = [i for i, s in enumerate(path[:-1]) if s in LAYER_LISTS and steps[i + 1] == "*"]
@@ -142,7 +142,8 @@ def fields(text: str) -> dict[str, Path]:
 
 
 @lru_cache(maxsize=1)
-def _keys() -> frozenset[str]:
+def language_keys() -> frozenset[str]:
+    """Every key of the language, and the mark of a key."""
     models = (spec.Network, spec.Block, spec.Stage, spec.LayerBody, spec.Repeat)
     models += (spec.Input, spec.OpenSize, spec.Expect)
     names = {field.alias or name for m in models for name, field in m.model_fields.items()}
@@ -200,7 +201,13 @@ def _escaped(char: str) -> str:
         return "\\" + char
     if 0x20 <= code < 0x7F:
         return char
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
 
 
 def write_files(folder: pathlib.Path) -> None:

@@ -41,7 +41,9 @@ OWN_METHODS = frozenset(
 )
 """Methods of a module that it calls on itself; all else that is called on `self` is a layer."""
 
-BUILTINS = frozenset(("super", "range", "isinstance", "int", "float", "bool", "str", "list", "tuple"))
+BUILTINS = frozenset(
+    ("super", "range", "isinstance", "int", "float", "bool", "str", "list", "tuple")
+)
 BOUND_ONCE = BUILTINS | {"nn", "torch", "F", "Tensor", "OrderedDict", "self"}
 """Names that mean one thing in the whole file: no class, parameter or variable may be called so."""
 
@@ -60,7 +62,9 @@ NODES = tuple(
 
 def violations(source: str) -> list[str]:
     """Everything in a module's source that emitted source does not have; empty where it is harmless."""
-    hidden = sorted({c for c in source if c != "\n" and unicodedata.category(c) in HIDDEN_CATEGORIES})
+    hidden = sorted(
+        {c for c in source if c != "\n" and unicodedata.category(c) in HIDDEN_CATEGORIES}
+    )
     found = [f"the character U+{ord(c):04X}" for c in hidden]
     try:
         tree = ast.parse(source)
@@ -78,11 +82,16 @@ class _Checker:
         self.tree = tree
         self.classes = [n.name for n in tree.body if isinstance(n, ast.ClassDef)]
         self.parents = {id(b): a for a in ast.walk(tree) for b in ast.iter_child_nodes(a)}
-        owners = [n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)]
+        owners = [
+            n for n in ast.walk(tree) if isinstance(n, ast.Module | ast.ClassDef | ast.FunctionDef)
+        ]
         self.docstrings = {id(n.body[0].value) for n in owners if _is_text(n.body[0])}
 
     def violations(self) -> list[str]:
-        checks = [self._module(), *(self._class(n) for n in self.tree.body if isinstance(n, ast.ClassDef))]
+        checks = [
+            self._module(),
+            *(self._class(n) for n in self.tree.body if isinstance(n, ast.ClassDef)),
+        ]
         checks += [self._node(node) for node in ast.walk(self.tree)]
         return list(dict.fromkeys(chain.from_iterable(checks)))
 
@@ -100,9 +109,11 @@ class _Checker:
             yield f"two classes {name}"
 
     def _class(self, node: ast.ClassDef) -> Iterator[str]:
-        if node.decorator_list or node.keywords or [ast.unparse(b) for b in node.bases] not in [
-            [base] for base in BASES
-        ]:
+        if (
+            node.decorator_list
+            or node.keywords
+            or [ast.unparse(b) for b in node.bases] not in [[base] for base in BASES]
+        ):
             yield f"the head of class {node.name}"
         docstring, *rest = node.body
         if not _is_text(docstring):
@@ -111,7 +122,11 @@ class _Checker:
             if isinstance(each, ast.AnnAssign):
                 if ast.unparse(each) != "filter: Tensor":
                     yield f"in class {node.name}: {ast.unparse(each)}"
-            elif not isinstance(each, ast.FunctionDef) or each.name not in DEFINED or each.decorator_list:
+            elif (
+                not isinstance(each, ast.FunctionDef)
+                or each.name not in DEFINED
+                or each.decorator_list
+            ):
                 yield f"in class {node.name}: {ast.unparse(each)[:80]}"
         functions = [each.name for each in rest if isinstance(each, ast.FunctionDef)]
         if len(set(functions)) < len(functions):
@@ -125,10 +140,16 @@ class _Checker:
                 yield f"the name {name}"
             if binds and name in BOUND_ONCE and not (name == "self" and isinstance(node, ast.arg)):
                 yield f"{name} is bound anew"
-            if binds and name in self.classes and not isinstance(node, ast.ClassDef):
-                yield f"class {name} is bound anew"
         if isinstance(node, ast.Constant):
             yield from self._constant(node)
+        elif isinstance(node, ast.FunctionDef):
+            inside = list(ast.walk(node))
+            bound = {name for each in inside for name, binds in _names(each) if binds}
+            calls = [each.func for each in inside if isinstance(each, ast.Call)]
+            called = {function.id for function in calls if isinstance(function, ast.Name)}
+            yield from (
+                f"{name} is bound anew and called" for name in sorted(bound & called - {"stage"})
+            )
         elif isinstance(node, ast.Attribute):
             yield from self._attribute(node)
         elif isinstance(node, ast.Call) and not self._may_call(node.func):
@@ -138,22 +159,36 @@ class _Checker:
         dotted = ast.unparse(node)
         if _root(node) in ("nn", "torch", "F"):
             parent = self.parents[id(node)]
-            if dotted not in LIBRARY and not (dotted == "nn.init" and isinstance(parent, ast.Attribute)):
+            if dotted not in LIBRARY and not (
+                dotted == "nn.init" and isinstance(parent, ast.Attribute)
+            ):
                 yield f"torch's {dotted}"
         elif node.attr == "__init__" and ast.unparse(node.value) != "super()":
             yield f"a call of {dotted}"
-        elif isinstance(node.ctx, ast.Store):
-            if ast.unparse(node.value) != "self" or node.attr in RESERVED_ATTRIBUTES:
-                yield f"an assignment to {dotted}"
+        elif isinstance(node.ctx, ast.Store) and (
+            ast.unparse(node.value) != "self" or node.attr in RESERVED_ATTRIBUTES
+        ):
+            yield f"an assignment to {dotted}"
 
     def _may_call(self, function: ast.expr) -> bool:
         if isinstance(function, ast.Name):
-            return function.id in {*self.classes, "super", "range", "isinstance", "OrderedDict", "stage"}
+            return function.id in {
+                *self.classes,
+                "super",
+                "range",
+                "isinstance",
+                "OrderedDict",
+                "stage",
+            }
         if isinstance(function, ast.Subscript):  # a member of a container
             return ast.unparse(function).startswith("self.")
         if isinstance(function, ast.Call):  # get_submodule
             inner = function.func
-            return isinstance(inner, ast.Attribute) and inner.attr == "get_submodule" and self._may_call(inner)
+            return (
+                isinstance(inner, ast.Attribute)
+                and inner.attr == "get_submodule"
+                and self._may_call(inner)
+            )
         if not isinstance(function, ast.Attribute):
             return False
         holder = ast.unparse(function.value)
@@ -170,7 +205,9 @@ class _Checker:
             return
         if not isinstance(node.value, str):
             yield f"a constant {node.value!r}"
-        elif id(node) not in self.docstrings and node.value not in STRINGS and not self._is_key(node):
+        elif (
+            id(node) not in self.docstrings and node.value not in STRINGS and not self._is_key(node)
+        ):
             yield f"a string {node.value!r}"
 
     def _is_key(self, node: ast.Constant) -> bool:
@@ -183,7 +220,9 @@ class _Checker:
         if isinstance(parent, ast.Dict):
             fits = ast.unparse(self.parents[id(parent)]).startswith("nn.ModuleDict(")
         else:
-            fits = isinstance(parent, ast.Subscript) and ast.unparse(parent.value).startswith("self.")
+            fits = isinstance(parent, ast.Subscript) and ast.unparse(parent.value).startswith(
+                "self."
+            )
         return fits and node.value.isascii() and node.value.replace("_", "a").isalnum()
 
 
@@ -206,4 +245,8 @@ def _root(node: ast.expr) -> str:
 
 
 def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and type(node.value.value) is str
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and type(node.value.value) is str
+    )
