@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from resnet_compiler import codes, definitions, layers, residual
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
-from resnet_compiler.diagnostics import Label, Span, error, misspelt
+from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
 from resnet_compiler.environment import UNKNOWN, Bound, Environment
 from resnet_compiler.graph import INPUT, Scope
 from resnet_compiler.maker import NOTHING, Maker, Place
@@ -32,7 +32,8 @@ def make_block(
         summary = f"`{word}` is nested {place.depth} deep: blocks use each other without end"
         help = "let a `when` end it; a block of your own hides the shipped one of its name"
         raise maker.over_limit(codes.BLOCK_CYCLE, "nesting", summary, span, [help])
-    maker.step(span)
+    maker.enter_block(span)
+    maker.step(span, len(block.parameters) + len(block.let))
     maker.refuse_taken(name, name_span or span)
     environment = _environment(maker, block, arguments, place, value, span)
     if environment is None:
@@ -120,7 +121,7 @@ def _known(
         if name in names:
             continue
         summary = f"the block `{block.name}` has no parameter `{name}`"
-        others = [f"it has: {', '.join(block.parameters) or 'none'}"]
+        others = [f"it has: {listed(block.parameters)}"]
         at = (codes.UNKNOWN_PARAMETER, summary, bound.key or bound.span or span)
         known = [each for each in (*names, *STAGE_KEYS) if each not in arguments]
         refusal = misspelt(*at, name, known, otherwise=others)
@@ -133,10 +134,13 @@ def _known(
 def evaluate_let(
     maker: Maker, let: Mapping[str, Located], environment: Environment
 ) -> dict[str, Bound]:
-    """Definitions in order, each seeing those before it."""
+    """Definitions in order, each seeing those before it, and what its own name meant before."""
     found: dict[str, Bound] = {}
+    bindings = dict(environment.bindings)  # grows, since a copy for each would grow with its square
+    here = Environment(bindings, environment.vocabulary)
     for name, located in let.items():
         found[name] = Bound(UNKNOWN)
         with maker.findings.attempt():
-            found[name] = environment.extended(found).bind(located)
+            found[name] = here.bind(located)
+        bindings[name] = found[name]
     return found

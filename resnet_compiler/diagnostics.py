@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from resnet_compiler.codes import Code
@@ -147,6 +149,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
 
 _LONGEST_WORD = 100
 """Nothing that is known is longer, and comparing long texts takes long."""
+_MOST_COMPARED = 200_000
+"""How many pairs of letters are compared for one suggestion."""
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -155,23 +159,39 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm. ``cutoff`` is how much of the two
     must agree, of 1.
     """
-    if len(word) > _LONGEST_WORD:
+    if not word or len(word) > _LONGEST_WORD:
         return None
-    words = sorted(set(known) - {word})
+    return _nearest(word, tuple(sorted(set(known) - {word})), cutoff)
+
+
+@lru_cache(maxsize=256)  # one mistake in a block is met wherever the block stands
+def _nearest(word: str, words: tuple[str, ...], cutoff: float) -> str | None:
     by_letters = {_letters(each): each for each in reversed(words)}
     same = by_letters.get(_letters(word)) or by_letters.get(_letters(word).removesuffix("2d"))
     if same:
         return same
-    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=cutoff)), None)
+    # of very many words those that stand around it in the alphabet: they begin alike
+    most = max(8, _MOST_COMPARED // len(word) ** 2)
+    around = max(0, bisect(words, word) - most // 2)
+    near = words[around : around + most] if len(words) > most else words
+    near = tuple(each for each in near if len(each) <= 2 * _LONGEST_WORD)
+    return next(iter(difflib.get_close_matches(word, near, n=1, cutoff=cutoff)), None)
 
 
 def is_surely(word: str, meant: str) -> bool:
     """Whether ``word`` can hardly be anything but ``meant``: the same letters, or one slip of the fingers."""
-    if _letters(word) == _letters(meant):
+    if _letters(meant) in (_letters(word), _letters(word).removesuffix("2d")):
         return True
     matcher = difflib.SequenceMatcher(None, word, meant)
     kept = sum(block.size for block in matcher.get_matching_blocks())
     return len(meant) > 3 and kept >= max(len(word), len(meant)) - 1
+
+
+def listed(words: Iterable[str], most: int = 20) -> str:
+    """Words with commas between, the first ones of very many; "none" where there are none."""
+    known = list(words)
+    more = [f"and {len(known) - most:,} more"] if len(known) > most + 1 else []
+    return ", ".join([*(known[:most] if more else known), *more]) or "none"
 
 
 def _letters(word: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from resnet_compiler import codes
@@ -16,6 +17,7 @@ from resnet_compiler.diagnostics import (
     SpecError,
     did_you_mean,
     error,
+    listed,
     misspelt,
 )
 from resnet_compiler.expressions import FUNCTIONS, ExpressionError, evaluate, names_in
@@ -24,6 +26,12 @@ _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
 LISTS = "`resnetc operators` and `resnetc blocks` list what there is"
 """The help for a word that is near to none."""
 _SINGLE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST_ORIGINS = 8
+_MOST_DERIVED = 8
+_DEEPEST_DERIVED = 4
+"""How much is told of where a value comes from: places, lines, and names behind names."""
+_LETTERS_A_STEP = 8
+"""An expression of so many letters is as much work as a layer."""
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
 
 
@@ -31,6 +39,9 @@ def _shown(value: object) -> str:
     """A value as an expression would have it."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, tuple):
+        plain = len(value) <= 8 and not any(isinstance(each, tuple) for each in value)
+        return f"[{', '.join(map(_shown, value))}]" if plain else f"a list of {len(value):,}"
     return (
         "none"
         if value is None
@@ -71,11 +82,11 @@ class Bound:
     text: str | None = None
     environment: Environment | None = field(default=None, repr=False, compare=False)
 
-    def derivation(self) -> list[str]:
+    def derivation(self, depth: int = 0) -> list[str]:
         """How the value came about, a line for each expression: ``width * expansion = 256 * 4 = 1024``."""
-        if self.text is None or self.environment is None:
+        if self.text is None or self.environment is None or depth >= _DEEPEST_DERIVED:
             return []
-        return self.environment.derivation(self.text, self.value)
+        return self.environment.derivation(self.text, self.value, depth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +101,29 @@ class BlockCall:
         return self.word
 
 
+def _size(value: object, most: int) -> int:
+    """How many parts a value has, itself among them; at ``most`` or more the count ends."""
+    count, waiting = 0, [value]
+    while waiting and count < most:
+        each = waiting.pop()
+        count += 1
+        if isinstance(each, tuple):
+            waiting += each
+        elif isinstance(each, BlockCall):
+            waiting += [bound.value for bound in each.arguments.values()]
+    return count
+
+
 class Vocabulary(Protocol):
-    """The words that name operators and blocks."""
+    """The words that name operators and blocks, and the count of work done."""
 
     def knows_word(self, word: str) -> bool: ...
 
     def words(self) -> list[str]: ...
+
+    def step(self, span: Span | None, count: int = 1) -> None: ...
+
+    def most_steps(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +150,11 @@ class Environment:
     def _written(
         self, located: Located
     ) -> tuple[Span, Span | None, str | None, Environment | None]:
-        is_expression = isinstance(located.value, str) and not isinstance(located.value, bool)
-        kept = (located.value, self) if is_expression else (None, None)
-        return located.span, located.key, *kept
+        if not isinstance(located.value, str):
+            return located.span, located.key, None, None
+        names = names_in(located.value)  # no more is kept: a definition holds all those before it
+        read = {name: self.bindings[name] for name in names if name in self.bindings}
+        return located.span, located.key, located.value, Environment(read, self.vocabulary)
 
     def _evaluate_or_unknown(self, located: Located) -> Any:
         try:
@@ -143,10 +173,15 @@ class Environment:
         if isinstance(value, str):
             return self._expression(value, located.span)
         if isinstance(value, tuple):
-            return tuple(self.evaluate(item) for item in value)
+            return self._counted(tuple(self.evaluate(item) for item in value), located.span)
         if isinstance(value, Call):
             arguments = {name: self.bind(argument) for name, argument in value.arguments.items()}
-            return BlockCall(value.word, arguments, value.span)
+            return self._counted(BlockCall(value.word, arguments, value.span), located.span)
+        return value
+
+    def _counted(self, value: Any, span: Span) -> Any:
+        """A list or call, its parts counted as work: it may hold others by name, and they others, twice each."""
+        self.vocabulary.step(span, _size(value, self.vocabulary.most_steps()))
         return value
 
     def origins(self, located: Located) -> tuple[Span, ...]:
@@ -157,7 +192,8 @@ class Environment:
         if not isinstance(located.value, str):
             return ()
         names = [name for name in names_in(located.value) if name in self.bindings]
-        return tuple(dict.fromkeys(s for name in names for s in self.bindings[name].origins))
+        origins = chain.from_iterable(self.bindings[name].origins for name in names)
+        return tuple(islice(dict.fromkeys(origins), _MOST_ORIGINS))
 
     def interpolate(self, text: str, span: Span) -> str:
         """A name with each `{expression}` replaced by its value."""
@@ -177,14 +213,16 @@ class Environment:
         known = [
             (name, self.bindings[name].value) for name in names_in(text) if name in self.bindings
         ]
-        return ", ".join(f"{name} = {'none' if value is None else value}" for name, value in known)
+        return ", ".join(f"{name} = {_shown(value)}" for name, value in known)
 
-    def derivation(self, text: str, value: object) -> list[str]:
+    def derivation(self, text: str, value: object, depth: int = 0) -> list[str]:
         """An expression with its names' values filled in, and before it how those came about."""
         bound = {name: self.bindings[name] for name in names_in(text) if name in self.bindings}
         lines: list[str] = []
         for name, each in bound.items():
-            above = each.derivation()
+            if len(lines) >= _MOST_DERIVED:
+                break
+            above = each.derivation(depth + 1)
             lines += above[:-1] + [f"{name} = {line}" for line in above[-1:]]
         is_arithmetic = not _SINGLE_WORD.fullmatch(text.strip()) and " if " not in text
         if bound and is_arithmetic:
@@ -193,6 +231,7 @@ class Environment:
         return list(dict.fromkeys(lines))
 
     def _expression(self, text: str, span: Span) -> Any:
+        self.vocabulary.step(span, 1 + len(text) // _LETTERS_A_STEP)
         word = text.strip()
         if (
             word not in self.bindings
@@ -226,8 +265,8 @@ class Environment:
                 known,
                 otherwise=[LISTS],
             )
-        here = ", ".join(self.bindings)
-        help = (f"the names here are {here}; `let` defines others",) if here else ()
+        here = listed(self.bindings)
+        help = (f"the names here are {here}; `let` defines others",) if self.bindings else ()
         values = self.values_of(text)
         ours = span.is_shipped and not failure.word
         given = self._named_origins(Located(text, span)) if ours else ()

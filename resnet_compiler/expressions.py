@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 MAXIMUM_LENGTH = 500
+MAXIMUM_NESTING = 100
+"""How deep parentheses, signs and sums may nest: ``a + b + c`` is two deep."""
 MAXIMUM_MAGNITUDE = 2**53
 """Beyond this a float no longer holds every integer, and no network has such a number."""
 
@@ -61,11 +63,12 @@ _OPERATIONS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-_ALLOWED = (
+_ALLOWED = {
     *_OPERATIONS,
     *(ast.BinOp, ast.Compare, ast.UnaryOp, ast.USub, ast.Not, ast.BoolOp, ast.And, ast.Or),
     *(ast.IfExp, ast.Call, ast.Name, ast.Load, ast.Constant, ast.Subscript),
-)
+}
+_ENDS = {ast.Name, ast.Constant}
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "none": None}
 
 Lookup = Callable[[str], Any]
@@ -78,7 +81,7 @@ def evaluate(text: str, lookup: Lookup) -> Any:
         ExpressionError: not an expression, a construct or name that is not allowed, or no finite result.
     """
     try:
-        return _value(_parse(text), lookup)
+        return _value(_parse(text)[0], lookup)
     except ZeroDivisionError:
         raise ExpressionError("it divides by zero") from None
     except (OverflowError, ValueError):
@@ -89,21 +92,17 @@ def evaluate(text: str, lookup: Lookup) -> Any:
         raise ExpressionError("it nests too deeply") from None
 
 
-@lru_cache(maxsize=4096)
 def names_in(text: str) -> tuple[str, ...]:
-    """The names an expression reads, in order; empty when it is no expression."""
+    """The names an expression reads, the outer ones first; empty when it is no expression."""
     try:
-        tree = _parse(text)
+        return _parse(text)[1]
     except ExpressionError:
         return ()
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called]
-    return tuple(dict.fromkeys(found))
 
 
-@lru_cache(maxsize=4096)
-def _parse(text: str) -> ast.expr:
-    """The syntax tree of an expression, every node of it on the list of those allowed."""
+@lru_cache(maxsize=512)
+def _parse(text: str) -> tuple[ast.expr, tuple[str, ...]]:
+    """The syntax tree of an expression, every node of it on the list of those allowed, and the names in it."""
     if len(text) > MAXIMUM_LENGTH:
         raise ExpressionError(f"it is longer than {MAXIMUM_LENGTH} characters")
     if not text.isascii():  # Python would read `ｗidth`, with another w, as `width`
@@ -114,20 +113,39 @@ def _parse(text: str) -> ast.expr:
             tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError("it is not an arithmetic expression") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
-            raise ExpressionError("only numbers, names and `true`, `false`, `none` can stand in it")
-        if isinstance(node, ast.Call):
-            if not isinstance(node.func, ast.Name) or node.keywords:
-                raise ExpressionError("only the functions of the language can be called")
-            if node.func.id not in FUNCTIONS:
-                known = ", ".join(FUNCTIONS)
-                raise ExpressionError(f"there is no function `{node.func.id}`; there are {known}")
-        if not isinstance(node, _ALLOWED) or (isinstance(node, ast.Compare) and len(node.ops) > 1):
-            raise ExpressionError(
-                "only arithmetic, comparisons, `and`, `or`, `not` and `a if b else c` are read"
-            )
-    return tree
+    names: dict[str, None] = {}
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAXIMUM_NESTING:  # working out its value would go as deep
+            raise ExpressionError(f"it nests deeper than {MAXIMUM_NESTING} levels")
+        names |= {node.id: None for node in level if isinstance(node, ast.Name)}
+        level = [below for node in level for below in _parts(node)]
+    return tree, tuple(names)
+
+
+def _parts(node: ast.AST) -> list[ast.AST]:
+    """What a node is made of, after a look at the node itself."""
+    kind = type(node)
+    if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
+        raise ExpressionError("only numbers, names and `true`, `false`, `none` can stand in it")
+    if isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            raise ExpressionError("only the functions of the language can be called")
+        if node.func.id not in FUNCTIONS:
+            known = ", ".join(FUNCTIONS)
+            raise ExpressionError(f"there is no function `{node.func.id}`; there are {known}")
+        return list(node.args)
+    if kind not in _ALLOWED or (isinstance(node, ast.Compare) and len(node.ops) > 1):
+        raise ExpressionError(
+            "only arithmetic, comparisons, `and`, `or`, `not` and `a if b else c` are read"
+        )
+    found: list[ast.AST] = []
+    for name in () if kind in _ENDS else kind._fields:
+        part = getattr(node, name)
+        found += part if isinstance(part, list) else [part]
+    return found
 
 
 def _value(node: ast.AST, lookup: Lookup) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import Diagnostic, misspelt
+from resnet_compiler.diagnostics import Diagnostic, listed, misspelt
+from resnet_compiler.findings import MOST
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence
 
 NOT_INHERITED = ("name", "title", "doc", "extends", "expect")
@@ -59,13 +60,15 @@ def _override(base: Node | None, over: Mapping, section: str) -> tuple[Node, lis
         if isinstance(base, Sequence)
         else []
     )
-    names = [item.keys()[0] for item in items]
-    problems = []
+    names = dict.fromkeys(item.keys()[0] for item in items)
+    problems: list[Diagnostic] = []
     for key, change in over.entries:
         name = str(key.value)
         if name != "*" and name not in names:
             what = "stage" if section == "stages" else "layer"
-            others = [f"there are {', '.join(names)}"] if names else []
+            if len(problems) >= MOST:
+                continue
+            others = [f"there are {listed(names)}"] if names else []
             summary = f"the spec that is extended has no {what} `{name}`"
             at = (codes.UNKNOWN_OVERRIDE, summary, key.span)
             problems.append(misspelt(*at, name, names, otherwise=others))

@@ -13,6 +13,8 @@ from resnet_compiler.diagnostics import Diagnostic, Label, LimitError, Span, Spe
 
 MOST = 100
 """Work ends when this many errors are found: a spec with more wants another look first."""
+MOST_AGAIN = 1000
+"""Work ends when errors that are known were met again this often: in the blocks of a long stage, say."""
 
 
 class Findings:
@@ -23,6 +25,7 @@ class Findings:
         self.is_incomplete = False
         self._seen: set[tuple[object, ...]] = set()
         self._trace: list[tuple[str, Span]] = []
+        self._again = 0
 
     @property
     def has_errors(self) -> bool:
@@ -46,10 +49,21 @@ class Findings:
             (*here, diagnostic.summary),
         ]
         if not self._seen.isdisjoint(keys):
+            self.met_again()
             return
         self._seen.update(keys)
         self.diagnostics.append(diagnostic)
         if len(self.diagnostics) >= MOST:
+            raise LimitError(())
+
+    def met_again(self) -> None:
+        """Count an error that is known.
+
+        Raises:
+            LimitError: that happened so often that nothing new is to be hoped for.
+        """
+        self._again += 1
+        if self._again >= MOST_AGAIN:
             raise LimitError(())
 
     def tell(self, diagnostic: Diagnostic) -> None:

@@ -8,12 +8,18 @@ from fnmatch import fnmatchcase
 
 from resnet_compiler import blocks, codes, definitions, joins
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import Span, error, misspelt
+from resnet_compiler.diagnostics import Span, error, listed, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, UnknownValue
 from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import NOTHING, Maker, Place, derived
 from resnet_compiler.operators import OPERATORS
-from resnet_compiler.operators.base import Operator, coerce, describe, integer
+from resnet_compiler.operators.base import (
+    MOST_DIMENSIONS,
+    Operator,
+    coerce,
+    describe,
+    integer,
+)
 
 ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"
 
@@ -32,7 +38,7 @@ def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str)
 
 def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     environment = place.environment
-    maker.step(layer.span)
+    maker.step(layer.span, 1 + len(layer.arguments) + len(layer.sources or ()))
     if layer.repeat is not None:
         if layer.when is not None and not environment.evaluate(layer.when):
             return value
@@ -143,10 +149,14 @@ def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) 
     if count > (most := maker.limits.layers):
         summary = f"{count:,} turns; the limit is {most:,}"
         raise maker.over_limit(codes.LAYER_LIMIT, "layers", summary, repeat.count.span)
+    if place.depth >= (most := maker.limits.nesting):
+        summary = f"blocks and `repeat`s are nested over {most} deep"
+        raise maker.over_limit(codes.BLOCK_CYCLE, "nesting", summary, repeat.count.span)
     for turn in range(count):
-        maker.step(repeat.count.span)
-        inner = place.environment.extended({repeat.index: Bound(turn)})
-        value = make_layers(maker, repeat.layers, replace(place, environment=inner), value)
+        maker.step(repeat.count.span, 1 + len(place.environment.bindings) // 64)
+        bindings = place.environment.extended({repeat.index: Bound(turn)})
+        inner = replace(place, environment=bindings, depth=place.depth + 1)
+        value = make_layers(maker, repeat.layers, inner, value)
     return value
 
 
@@ -157,14 +167,14 @@ def _inputs(maker: Maker, layer: Layer, place: Place, value: str) -> list[str]:
     for source in layer.sources:
         local = place.environment.interpolate(str(source.value), source.span)
         if "*" in local:
+            maker.step(source.span, len(place.layers) * (1 + local.count("*") // 4))
             matching = [name for name in place.layers if fnmatchcase(name, local)]
             found += [place.layers[name] for name in matching]
             if matching:
                 continue
         if local not in place.layers:
-            known = ", ".join(place.layers) or "none"
             summary = f"there is no layer `{local}` before `{layer.name}`"
-            others = [f"before it there are: {known}"]
+            others = [f"before it there are: {listed(place.layers)}"]
             at = (codes.UNKNOWN_LAYER, summary, source.span)
             refusal = misspelt(*at, local, place.layers, otherwise=others)
             maker.findings.tell(
@@ -208,6 +218,13 @@ def _make_operator(
     return name
 
 
+def _key(value: object) -> object:
+    """What tells an attribute's value from others; of one that no attribute can have, only that."""
+    if isinstance(value, tuple) and len(value) <= MOST_DIMENSIONS:
+        return tuple(_key(each) if not isinstance(each, tuple) else None for each in value)
+    return (type(value), value) if isinstance(value, bool | int | float | str | None) else None
+
+
 def _refuse_large(maker: Maker, what: str, value: object, bound: Bound, layer: Layer) -> None:
     """Refuse a number that no layer has, before anything is computed with it."""
     numbers = value if isinstance(value, tuple) else (value,)
@@ -228,7 +245,7 @@ def _operator(
         if key not in given:
             given[key] = Environment({}, maker).bind(located)
     # with types, since True equals 1
-    known = (kind, tuple((name, repr(bound.value)) for name, bound in given.items()))
+    known = (kind, tuple((name, _key(bound.value)) for name, bound in given.items()))
     if known in maker.operators:
         return maker.operators[known]
     fields = kind.attributes()

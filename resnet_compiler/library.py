@@ -19,6 +19,7 @@ from resnet_compiler.definitions import Block, block_of
 from resnet_compiler.diagnostics import (
     Diagnostic,
     Fix,
+    LimitError,
     Span,
     SpecError,
     did_you_mean,
@@ -26,10 +27,10 @@ from resnet_compiler.diagnostics import (
     is_surely,
     nearest,
 )
-from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.paths import real, stays_inside
 from resnet_compiler.reader import read_file, read_text
-from resnet_compiler.source import Mapping, Node, Scalar
+from resnet_compiler.source import Mapping, Node, Scalar, count_values
 from resnet_compiler.validation import validate
 
 FAMILIES = ("imagenet", "cifar", "timm")
@@ -180,6 +181,8 @@ class Library:
     problems: list[Diagnostic] = field(default_factory=list)
     """What is wrong with the form of the specs, where it could be got around."""
     _blocks: dict[pathlib.Path, Block] = field(default_factory=dict)
+    _bytes: int = 0
+    _values: int = 0
 
     def read_spec(
         self, spec: SpecFile, text: str | None = None
@@ -192,8 +195,11 @@ class Library:
         from resnet_compiler.extends import merge
 
         chain: list[tuple[SpecFile, Mapping]] = []
+        seen: set[pathlib.Path] = set()
         here: SpecFile = spec
         while True:
+            if here.path:
+                seen.add(here.path.resolve())
             root, found = validate(self._read(here, text if here is spec else None), "network")
             self.problems += found
             chain.append((here, root))
@@ -202,13 +208,17 @@ class Library:
                 break
             folder = here.path.parent if here.path else pathlib.Path()
             here = find_spec(str(base.value), folder, base.span)
-            if any(_same(here, seen) for seen, _ in chain):
+            if here.path and here.path.resolve() in seen:
                 names = " → ".join([*(file.display for file, _ in chain), here.display])
                 summary = f"the spec extends itself: {names}"
                 word = str(base.value).removesuffix(".yaml")
                 known = any(word == each.path.stem for each in shipped_specs() if each.path)
                 help = [f"the shipped spec is `{word}`, without a suffix"] if known else []
                 raise SpecError([error(codes.EXTENDS_CYCLE, summary, base.span, help=help)])
+            if len(chain) > (most := self.limits.nesting):
+                summary = f"over {most} specs extend each other, one behind the other"
+                help = [way_to_raise("nesting")]
+                raise LimitError([error(codes.EXTENDS_CYCLE, summary, base.span, help=help)])
         merged = chain[-1][1]
         for _, variant in reversed(chain[:-1]):
             merged, found = merge(merged, variant)
@@ -297,11 +307,26 @@ class Library:
             except SpecError:
                 self._keep_text(spec)
                 raise
+        if not node.span.is_shipped:
+            self._count(node, self.texts[spec.display])
         if not isinstance(node, Mapping):
             raise SpecError(
                 [error(codes.WRONG_TYPE, "a spec is a mapping of keys to values", node.span)]
             )
         return node
+
+    def _count(self, node: Node, text: str) -> None:
+        """Hold all files of the user that one spec needs to the limits of one."""
+        self._bytes += len(text)
+        self._values += count_values(node)
+        if self._bytes > (most := self.limits.text_bytes):
+            summary = f"the files of this spec hold more than {most:,} bytes together"
+            help = [way_to_raise("text_bytes")]
+            raise LimitError([error(codes.TEXT_LIMIT, summary, node.span, help=help)])
+        if self._values > (most := self.limits.text_nodes):
+            summary = f"the files of this spec hold more than {most:,} values together"
+            help = [way_to_raise("text_nodes")]
+            raise LimitError([error(codes.NODE_LIMIT, summary, node.span, help=help)])
 
     def _keep_text(self, spec: SpecFile) -> None:
         """Keep what can be read of a faulty file, so that its errors can show the line."""
@@ -313,7 +338,3 @@ class Library:
 def _beginning(path: pathlib.Path) -> Span:
     """The place of a file as a whole."""
     return Span(path.as_posix(), 1, 1, 1, 1)
-
-
-def _same(a: SpecFile, b: SpecFile) -> bool:
-    return a.path is not None and b.path is not None and real(a.path) == real(b.path)

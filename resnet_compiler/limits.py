@@ -19,15 +19,20 @@ class Limits:
     about a second and 200 MB.
     """
 
-    text_bytes: int = _limit(1_000_000, "bytes of one file")
+    text_bytes: int = _limit(1_000_000, "bytes of a spec's files together")
     text_depth: int = _limit(50, "levels of lists and mappings inside each other", 200)
-    text_nodes: int = _limit(100_000, "values in one file")
+    text_nodes: int = _limit(100_000, "values in a spec's files together")
     integer: int = _limit(2**53, "size of a written integer")
-    attribute: int = _limit(2**20, "size of an attribute: channels, kernel, stride, groups, …")
+    attribute: int = _limit(
+        2**20, "size of an attribute (channels, kernel, stride, groups, …), and what they add up to"
+    )
     layers: int = _limit(20_000, "blocks, turns of one `repeat`, and layers of a network")
-    steps: int = _limit(200_000, "blocks, turns and layers looked at, those left out among them")
-    nesting: int = _limit(16, "blocks inside each other", 64)
+    steps: int = _limit(
+        200_000, "blocks, turns, layers and values looked at, those left out among them"
+    )
+    nesting: int = _limit(16, "blocks and `repeat`s inside each other; specs behind `extends`", 64)
     name_length: int = _limit(500, "characters of a layer's full name")
+    name_parts: int = _limit(50, "parts of a layer's full name, with dots between", 100)
     parameters: int = _limit(10**11, "trainable parameters of a network")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -30,7 +31,7 @@ from resnet_compiler.limits import Limits, way_to_raise
 from resnet_compiler.mend import NOT_KNOWN
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, ShapeError
-from resnet_compiler.shapes import Shape, Size, dim_at
+from resnet_compiler.shapes import Dim, Shape, Size, dim_at
 
 NOTHING = "?"
 """Stands for the output of what could not be made; no layer can have this name."""
@@ -71,7 +72,7 @@ class Maker:
         self.limits = limits
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, Mapping[str, Bound]] = {}
-        self.prefixes: dict[str, str] = {}
+        self._sorted: list[str] = []
         self.scopes: dict[str, Scope] = {}
         self.stages: list[Stage] = []
         self.proofs: list[Proof] = []
@@ -83,6 +84,8 @@ class Maker:
         self._faulty: set[str] = set()
         self.operators: dict[Any, Operator] = {}
         self._steps = 0
+        self._instances = 0
+        self._words: list[str] | None = None
         self._parameters = 0
 
     def shape(self, name: str) -> Shape:
@@ -119,11 +122,19 @@ class Maker:
 
     def refuse_taken(self, name: str, span: Span | None) -> None:
         """Refuse a name that a layer or block has already, or that would put one of them inside another."""
-        parts = name.split(".")
-        around = [".".join(parts[:count]) for count in range(1, len(parts))]
+        dots = [at for at, letter in enumerate(name) if letter == "."]
+        shown = name if len(name) <= 40 else f"{name[:20]}…{name[-20:]}"
+        if len(name) > (most := self.limits.name_length):
+            summary = f"the name `{shown}` has {len(name):,} characters; the limit is {most:,}"
+            raise self.over_limit(codes.NAME_LIMIT, "name_length", summary, span)
+        if len(dots) >= (most := self.limits.name_parts):
+            summary = f"the name `{shown}` has {len(dots) + 1} parts; the limit is {most}"
+            raise self.over_limit(codes.NAME_LIMIT, "name_parts", summary, span)
+        around = (name[:at] for at in dots)
         outer = next((each for each in around if each in self.nodes or each in self.scopes), None)
-        if outer is not None or name in self.prefixes:
-            inside, whole = (name, outer) if outer else (self.prefixes[name], name)
+        within = self._inside(name) if outer is None else None
+        if outer is not None or within is not None:
+            inside, whole = (name, outer) if outer else (within, name)
             raise self.failure(
                 codes.DUPLICATE_LAYER,
                 f"`{whole}` is complete, so `{inside}` cannot be inside it",
@@ -156,6 +167,12 @@ class Maker:
                     help=[f"write another name, such as `{part}_layer`"],
                 )
 
+    def _inside(self, name: str) -> str | None:
+        """A layer whose name begins with this one and a dot, or None."""
+        at = bisect_left(self._sorted, f"{name}.")
+        found = self._sorted[at : at + 1]
+        return found[0] if found and found[0].startswith(f"{name}.") else None
+
     def add_node(
         self,
         name: str,
@@ -184,10 +201,6 @@ class Maker:
                 span,
                 help=[f"write another name, such as `{reserved}_layer`"],
             )
-        if len(name) > (most := self.limits.name_length):
-            shown = name if len(name) <= 40 else f"{name[:20]}…{name[-20:]}"
-            summary = f"the name `{shown}` has {len(name):,} characters; the limit is {most:,}"
-            raise self.over_limit(codes.NAME_LIMIT, "name_length", summary, span)
         if len(self.nodes) >= (most := self.limits.layers):
             summary = f"there are over {most:,} layers"
             raise self.over_limit(codes.LAYER_LIMIT, "layers", summary, span)
@@ -207,6 +220,7 @@ class Maker:
                 help=[reason.help] if reason.help else [],
             ) from None
         for dim in shape:
+            self._refuse_huge(name, dim, span)
             if dim_at(dim, self.declared) < 1:
                 self._refuse_vanishing(name, shape, 1, span)
         least = operator.least_size()
@@ -214,16 +228,19 @@ class Maker:
             if dim_at(dim, self.declared) < least:
                 self._refuse_vanishing(name, self.shape(inputs[0]), least, span)
         self._count_parameters(name, operator, shapes, span)
-        parts = name.split(".")
-        self.prefixes |= {".".join(parts[:count]): name for count in range(1, len(parts))}
+        insort(self._sorted, name)
         self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
 
-    def step(self, span: Span | None) -> None:
-        """Count a block, a turn or a layer that is looked at, whether or not anything comes of it."""
-        self._steps += 1
+    def step(self, span: Span | None, count: int = 1) -> None:
+        """Count a block, a turn, a layer or a value that is looked at, whether or not anything comes of it."""
+        self._steps += count
         if self._steps > (most := self.limits.steps):
-            summary = f"over {most:,} blocks, turns of `repeat` and layers were looked at"
+            summary = f"over {most:,} blocks, turns of `repeat`, layers and values were looked at"
             raise self.over_limit(codes.STEP_LIMIT, "steps", summary, span)
+
+    def most_steps(self) -> int:
+        """The limit that ``step`` holds to."""
+        return self.limits.steps + 1
 
     def _count_parameters(
         self, name: str, operator: Operator, shapes: list[Shape], span: Span | None
@@ -239,6 +256,14 @@ class Maker:
     ) -> LimitError:
         """An error to raise where a limit is passed."""
         return LimitError([error(code, summary, span, help=[*help, way_to_raise(limit)])])
+
+    def _refuse_huge(self, name: str, dim: Dim, span: Span | None) -> None:
+        """Refuse what no attribute may be, where it comes of several: of doubled channels, or of stride upon stride."""
+        number = dim.stride if isinstance(dim, Size) else dim
+        if number > (most := self.limits.attribute):
+            what = "a stride" if isinstance(dim, Size) else "a dimension"
+            summary = f"{name} has {what} of {number:,} in all; the limit is {most:,}"
+            raise self.over_limit(codes.ATTRIBUTE_LIMIT, "attribute", summary, span)
 
     def _refuse_vanishing(self, name: str, shape: Shape, least: int, span: Span | None) -> None:
         words = {"H": "height", "W": "width"}
@@ -263,8 +288,19 @@ class Maker:
         return ["norm", "act", *OPERATORS, *self.block_words()]
 
     def block_words(self) -> list[str]:
-        """The names of all blocks."""
-        return self.library.block_words(self.network.blocks, self.chain)
+        """The names of all blocks, looked for once."""
+        if self._words is None:
+            self._words = self.library.block_words(self.network.blocks, self.chain)
+        return self._words
+
+    def enter_block(self, span: Span | None) -> None:
+        """Count an instance of a block, whether or not layers come of it."""
+        self.step(span)
+        self._instances += 1
+        if self._instances > (most := self.limits.layers):
+            raise self.over_limit(
+                codes.LAYER_LIMIT, "layers", f"there are over {most:,} blocks", span
+            )
 
     def unknown_word(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
         """The error for a word that names nothing; without a finding where the word stands for what was refused."""

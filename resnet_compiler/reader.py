@@ -12,7 +12,6 @@ import codecs
 import math
 import pathlib
 import re
-import stat
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -31,9 +30,8 @@ def read_file(
     """Read a spec file; also returns its text (without a byte order mark), for snippets."""
     file = display if display is not None else str(path)
     try:
-        kind = path.stat().st_mode
-        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # reading a pipe may never end
-            raise OSError("not a regular file")
+        if not path.is_file() and not path.is_dir() and path.exists():
+            raise OSError("not a regular file")  # a pipe, which might never end, or a device
         with path.open("rb") as stream:
             # never much more than the limit, whatever the path leads to
             data = stream.read(limits.text_bytes + 4).removeprefix(codecs.BOM_UTF8)

@@ -129,41 +129,81 @@ class Disagreement:
 def next_disagreement(left: Dim, right: Dim, extent: Extent, start: int) -> Disagreement | None:
     """The first admitted extent from ``start`` on at which the two sizes differ, or None when there is none at all.
 
-    Both must depend on ``extent.axis`` or be constant. The search is exact: with equal strides the difference repeats
-    with the stride, so one period decides; with unequal strides the two lines part, and it ends where they have.
+    Both must depend on ``extent.axis`` or be constant. Nothing is searched for extent by extent. Both sizes are lines
+    rounded down; as long as one line is nowhere below the other, neither is its size, so the sums of the two sizes over
+    a run of extents are equal exactly where all its pairs are. Such sums have a closed form (``floor_sum``), and a
+    bisection over the run's length finds its first unequal pair. With equal strides the difference repeats with the
+    stride, so one period decides; with unequal strides the lines cross once, and part.
     """
     if left == right:
         return None
     step = extent.multiple_of
-    first = -(-max(start, extent.minimum) // step) * step
-    left_stride = left.stride if isinstance(left, Size) else 0
-    right_stride = right.stride if isinstance(right, Size) else 0
-    if left_stride == right_stride:
-        count = max(1, left_stride // math.gcd(left_stride, step))
+    first = -(-max(start, extent.minimum) // step)
+    lines = (_line(left), _line(right))
+    (slope1, offset1, stride1), (slope2, offset2, stride2) = lines
+    slope = slope1 * stride2 - slope2 * stride1  # of left - right, times both strides
+    apart = offset2 * stride1 - offset1 * stride2
+    if slope == 0:
+        runs = [(first, max(1, stride1 // math.gcd(stride1, step)))]
     else:
-        count = _extents_until_parted(left, right, first) // step + 2
-    at, end = first, first + count * step
-    while at < end:
-        a, b = dim_at(left, {extent.axis: at}), dim_at(right, {extent.axis: at})
-        if a != b:
-            return Disagreement(extent.axis, at, a, b)
-        change = min(dim.next_change(at) for dim in (left, right) if isinstance(dim, Size))
-        at = -(-change // step) * step  # in between, neither size changes
+        crossing = max(first, -(-apart // (slope * step)))  # the first multiple at or behind it
+        beyond = -(-2 * stride1 * stride2 // (abs(slope) * step)) + 2  # they are over 1 apart there
+        runs = [(first, crossing - first), (crossing, beyond)]
+    for begin, count in runs:
+        at = _first_unequal(lines, step, begin, count)
+        if at is not None:
+            found = {extent.axis: at * step}
+            return Disagreement(extent.axis, at * step, dim_at(left, found), dim_at(right, found))
     return None
 
 
-def _extents_until_parted(left: Dim, right: Dim, first: int) -> int:
-    """How far beyond ``first`` two sizes of different strides can go on being equal, at most."""
+Line = tuple[int, int, int]
+"""``floor((slope * extent + offset) / stride)``, with a slope of 0 or 1."""
 
-    def line(dim: Dim) -> tuple[int, int, int]:  # slope as numerator/denominator, and value bound
-        if isinstance(dim, Size):
-            return 1, dim.stride, abs(dim.offset)
-        return 0, 1, abs(dim)
 
-    (n1, d1, c1), (n2, d2, c2) = line(left), line(right)
-    slope = abs(n1 * d2 - n2 * d1)  # over d1*d2, at least 1 since the strides differ
-    gap = 4 + (c1 // d1) + (c2 // d2)
-    return first + (gap * d1 * d2) // slope + 1
+def _line(dim: Dim) -> Line:
+    return (1, dim.offset, dim.stride) if isinstance(dim, Size) else (0, dim, 1)
+
+
+def _first_unequal(lines: tuple[Line, Line], step: int, begin: int, count: int) -> int | None:
+    """The first of ``count`` multiples of ``step``, from the ``begin``-th on, at which two lines that do not cross there
+    differ when they are rounded down."""
+
+    def differ(length: int) -> bool:
+        left, right = (
+            floor_sum(length, stride, slope * step, slope * step * begin + offset)
+            for slope, offset, stride in lines
+        )
+        return left != right
+
+    if count < 1 or not differ(count):
+        return None
+    low, high = 0, 1  # low are equal, high are not
+    while not differ(high):
+        low, high = high, min(2 * high, count)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if differ(middle) else (middle, high)
+    return begin + low
+
+
+def floor_sum(count: int, divisor: int, factor: int, offset: int) -> int:
+    """The sum of ``floor((factor * i + offset) / divisor)`` over i from 0 to ``count - 1``, in logarithmic time.
+
+    Whole multiples of the divisor are summed at once; what is left counts the grid points below a line, and turning the
+    grid on its side swaps factor and divisor, as in Euclid's algorithm.
+    """
+    total = 0
+    while True:
+        whole, factor = divmod(factor, divisor)
+        total += count * (count - 1) // 2 * whole
+        whole, offset = divmod(offset, divisor)
+        total += count * whole
+        highest = factor * count + offset
+        if highest < divisor:
+            return total
+        count, offset = divmod(highest, divisor)
+        divisor, factor = factor, divisor
 
 
 def same_for_all(left: Dim, right: Dim, extent: Extent | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from resnet_compiler.diagnostics import Span
@@ -32,18 +32,41 @@ class Mapping:
 
     entries: tuple[tuple[Scalar, Node], ...]
     span: Span
+    _places: dict[Value, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def get(self, key: str) -> Node | None:
-        return next((value for name, value in self.entries if name.value == key), None)
+        at = self._at(key)
+        return None if at is None else self.entries[at][1]
 
     def key(self, key: str) -> Scalar | None:
-        return next((name for name, _ in self.entries if name.value == key), None)
+        at = self._at(key)
+        return None if at is None else self.entries[at][0]
+
+    def _at(self, key: str) -> int | None:
+        """The place of a key's entry, from an index that is made when it is first asked for."""
+        if not self._places:
+            self._places.update((name.value, at) for at, (name, _) in enumerate(self.entries))
+        return self._places.get(key)
 
     def keys(self) -> tuple[str, ...]:
         return tuple(str(name.value) for name, _ in self.entries)
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def count_values(node: Node) -> int:
+    """How many values there are in a tree, keys among them."""
+    count, waiting = 0, [node]
+    while waiting:
+        below = waiting.pop()
+        count += 1
+        if isinstance(below, Mapping):
+            count += len(below.entries)
+            waiting += [value for _, value in below.entries]
+        elif isinstance(below, Sequence):
+            waiting += below.items
+    return count
 
 
 def plain(node: Node) -> object:

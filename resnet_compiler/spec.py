@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from resnet_compiler.characters import HIDDEN
+from resnet_compiler.diagnostics import listed
 
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LAYER_NAME = r"^[A-Za-z0-9_{][A-Za-z0-9_.{} +*-]*$"
@@ -130,7 +131,7 @@ class LayerBody(BaseModel):
         if isinstance(data, dict):
             operators = [key for key in data if key not in _MODIFIERS]
             if len(operators) != 1:
-                given = ", ".join(f"`{key}`" for key in operators if isinstance(key, str)) or "none"
+                given = listed(f"`{key}`" for key in operators if isinstance(key, str))
                 raise PydanticCustomError(
                     "one_operator",
                     "a layer is exactly one operator or block; given: {given}",

@@ -17,6 +17,7 @@ from resnet_compiler.diagnostics import (
     misspelt,
     nearest,
 )
+from resnet_compiler.findings import MOST
 from resnet_compiler.mend import Path, mended
 from resnet_compiler.source import Mapping, Node, Sequence, locate, locate_key, plain
 
@@ -38,14 +39,14 @@ def validate(root: Mapping, form: Literal["network", "block"]) -> tuple[Mapping,
     if not faults:
         return root, []
     found = [diagnostic for _, diagnostic in faults]
-    whole = mended(root, faults) if form == "network" else None
+    whole = mended(root, faults) if form == "network" and len(faults) < MOST else None
     if whole is None or _faults(whole, form):
         raise SpecError(found)
     return whole, found
 
 
 def _faults(root: Mapping, form: Literal["network", "block"]) -> list[tuple[Path, Diagnostic]]:
-    """What is wrong with the form of a file, each with the path of the value; in the order of the text."""
+    """What is wrong with the form of a file, each with the path of the value; in the order of the text, and not endless."""
     from pydantic import ValidationError
 
     from resnet_compiler import spec
@@ -55,9 +56,15 @@ def _faults(root: Mapping, form: Literal["network", "block"]) -> list[tuple[Path
         model.model_validate(plain(root))
     except ValidationError as failure:
         found: dict[Any, tuple[Path, Diagnostic]] = {}
-        for detail in failure.errors(include_url=False):
-            diagnostic = _diagnostic(root, detail, tuple(model.model_fields))
+        details = failure.errors(include_url=False)
+        lengths = {_path(root, each["loc"]) for each in details if each["type"] in _LENGTHS}
+        for detail in details:
+            if len(found) >= MOST:
+                break
             path = _path(root, detail["loc"])
+            if path in lengths and detail["type"] not in _LENGTHS:
+                continue  # a text of the right length could stand there, so that alone is said
+            diagnostic = _diagnostic(root, detail, tuple(model.model_fields))
             if diagnostic.fix is not None and detail["type"] == "missing":
                 path = (*path, _word_at(root, path, diagnostic.fix.span))
             found.setdefault((diagnostic.span, diagnostic.code), (path, diagnostic))
@@ -93,6 +100,8 @@ def _path(root: Node, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(path)
 
 
+_LENGTHS = ("string_too_short", "string_too_long")
+
 _TYPES = {
     "string_type": "a word or text",
     "int_type": "an integer",
@@ -115,9 +124,11 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     if kind == "extra_forbidden":
         key = str(path[-1]) if path else ""
         at, summary = locate_key(root, path), f"there is no key `{key}` here"
-        present = _keys(root, path[:-1])
-        known = [each for each in _siblings(location, top_level) if each not in present]
-        there_are = [f"there are {', '.join(_siblings(location, top_level))}"]
+        around, siblings = _at(root, path[:-1]), _siblings(location, top_level)
+        known = [
+            each for each in siblings if not isinstance(around, Mapping) or around.get(each) is None
+        ]
+        there_are = [f"there are {', '.join(siblings)}"]
         return misspelt(codes.UNKNOWN_KEY, summary, at, key, known, otherwise=there_are)
     if kind == "missing":
         missing = str(location[-1])
@@ -152,7 +163,7 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         return error(codes.WRONG_TYPE, f"{where} needs {needed}", value, help=hints)
     if kind in ("too_short", "too_long"):
         return _wrong_length(kind, context, where, value)
-    if kind in ("string_too_short", "string_too_long"):
+    if kind in _LENGTHS:
         size = (
             "is empty"
             if kind == "string_too_short"

@@ -34,6 +34,8 @@ Kind = Literal["count", "index", "pair", "number", "flag", "word", "dims"]
 flag: true or false; word: one of several; dims: a list of integers from 1, of which one may be -1 (what is left)."""
 
 Pair = tuple[int, int]
+MOST_DIMENSIONS = 8
+"""Of a tensor; nothing that runs networks takes many more."""
 
 
 def attribute(
@@ -108,6 +110,8 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
             return value
         case "dims":
             dims = value if isinstance(value, list | tuple) else (value,)
+            if len(dims) > MOST_DIMENSIONS:
+                raise ValueError(f"a tensor has {MOST_DIMENSIONS} dimensions at most")
             if not dims or sum(dim == -1 for dim in dims) > 1:
                 raise ValueError("a list of integers is needed, of which one at most is -1")
             return tuple(-1 if dim == -1 else integer(dim, 1) for dim in dims)

@@ -22,7 +22,9 @@ _TAB = 4
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], color: bool) -> str:
     """Diagnostics one under the other, a blank line between."""
-    return "\n\n".join(_Page(diagnostic, sources, color).text() for diagnostic in diagnostics)
+    lines: dict[str, list[str]] = {}  # a file's lines, split once for all diagnostics
+    pages = (_Page(diagnostic, sources, lines, color) for diagnostic in diagnostics)
+    return "\n\n".join(page.text() for page in pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,21 @@ class _Mark:
 class _Page:
     """One diagnostic on its way to text."""
 
-    def __init__(self, diagnostic: Diagnostic, sources: Mapping[str, str], color: bool) -> None:
+    def __init__(
+        self,
+        diagnostic: Diagnostic,
+        sources: Mapping[str, str],
+        lines: dict[str, list[str]],
+        color: bool,
+    ) -> None:
         self.diagnostic, self.color = diagnostic, color
         primary = (diagnostic.primary,) if diagnostic.primary else ()
         self.labels: dict[str, list[Label]] = {}  # by file, the primary's first
         for label in (*primary, *diagnostic.secondary):
             self.labels.setdefault(label.span.file, []).append(label)
-        self.lines = {
-            file: _split(sources[file]) if file in sources else [] for file in self.labels
-        }
+        for file in self.labels.keys() - lines.keys():
+            lines[file] = _split(sources[file]) if file in sources else []
+        self.lines = lines
         numbers = [label.span.line for file in self.labels for label in self._shown(file)]
         self.width = max(2, *(len(str(number)) for number in numbers), 0)
 
