@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet_compiler import __version__
+from resnet_compiler.characters import escaped
 from resnet_compiler.console import (
     FINE,
     UNVERIFIED,
@@ -162,12 +163,15 @@ def build(
     """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
     graphs = reading(limit, style.value).graphs_or_exit(specs)
     files: dict[pathlib.Path, Content] = {}
+    taken: set[str] = set()
     for graph in graphs:
         for path, wanted in _destinations(graph, output, target, len(graphs)):
-            if path in files:
+            key = path.as_posix().casefold()  # some file systems know no case
+            if key in taken:
                 misuse(
                     f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}"
                 )
+            taken.add(key)
             files |= _emit(graph, wanted, path, opset, seed)
     if check_only:
         from resnet_compiler.output import stale, stale_outputs
@@ -190,7 +194,7 @@ def build(
         for graph in graphs:
             print(summary_text(graph, "stage"), end="\n\n")
         for path, size in sizes.items():
-            print(f"wrote {path.as_posix()} ({size:,} bytes)")
+            print(escaped(f"wrote {path.as_posix()} ({size:,} bytes)"))
 
 
 @app.command()
@@ -279,7 +283,7 @@ def list_specs(
     elif chosen:
         print("\n".join(chosen))
     else:
-        print(f"resnetc: no shipped spec matches {pattern}", file=sys.stderr)
+        print(escaped(f"resnetc: no shipped spec matches {pattern}"), file=sys.stderr)
 
 
 @app.command(name="show")
@@ -413,9 +417,13 @@ def _destinations(
                 f"{output.as_posix()} is one file; give -o a folder for several specs or targets"
             )
         return [(output, single)]
+    from resnet_compiler.output import refuse_link_out
+
+    folder = output / graph.identity.name
+    reporting(lambda: refuse_link_out(folder, output))
     suffixes = {Target.torch: "model.py", Target.onnx: "model.onnx"}
     wanted = list(dict.fromkeys(target)) if target else list(Target)
-    return [(output / graph.identity.name / suffixes[each], each) for each in wanted]
+    return [(folder / suffixes[each], each) for each in wanted]
 
 
 def _emit(

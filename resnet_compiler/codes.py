@@ -49,7 +49,7 @@ NO_SHORTCUT = Code("RC0219", "a projection is asked of a block that has none")
 NO_LAYERS = Code("RC0220", "a network without layers")
 UNUSED_LAYER = Code("RC0221", "a layer whose output nothing uses")
 UNKNOWN_STAGE_LIST = Code("RC0222", "a list whose length is not the stage's depth")
-LEAVES_FOLDER = Code("RC0223", "a path that leaves the spec's folder")
+LEAVES_FOLDER = Code("RC0223", "a path that leaves its folder")
 
 # shapes and residual adds
 RESIDUAL_MISMATCH = Code("RC0301", "a residual add joins different shapes")

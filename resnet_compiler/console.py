@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
+from resnet_compiler.characters import escaped
+
 if TYPE_CHECKING:
     from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.graph import Graph
@@ -56,7 +58,7 @@ class Reading:
             reporting(partial(write_all, files_of(found)))
             if found.count:
                 plural = "" if found.count == 1 else "es"
-                print(f"{', '.join(found.after)}: {found.count} fix{plural}")
+                print(escaped(f"{', '.join(found.after)}: {found.count} fix{plural}"))
             left.append(found.compilation)
         return left
 
@@ -129,9 +131,15 @@ def reporting(action: Callable[[], T]) -> T:
 
 def print_json(items: Sequence[Any]) -> None:
     """One object for one spec, a list for several."""
-    print(json.dumps(items[0] if len(items) == 1 else items, indent=2, ensure_ascii=False))
+    print(json_text(items[0] if len(items) == 1 else items))
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON to be read by people too: as it is, but for characters that would act on a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def misuse(message: str) -> NoReturn:
-    print(f"resnetc: {message}", file=sys.stderr)
+    print(f"resnetc: {escaped(message)}", file=sys.stderr)
     raise typer.Exit(MISUSE)

@@ -107,9 +107,19 @@ def error(
     fix: Fix | None = None,
 ) -> Diagnostic:
     """A diagnostic in one call: the primary label is made of ``span`` and ``label``."""
-    primary = Label(span, label) if span else None
-    given = (tuple(secondary), tuple(notes), tuple(help), severity, fix)
-    return Diagnostic(code, summary, primary, *given)
+    primary = Label(span, _cut(label)) if span else None
+    given = (tuple(secondary), tuple(map(_cut, notes)), tuple(map(_cut, help)), severity, fix)
+    return Diagnostic(code, _cut(summary), primary, *given)
+
+
+_LONGEST_TEXT = 1000
+"""A text that is longer quotes something nobody reads to its end."""
+
+
+def _cut(text: str) -> str:
+    """A text, or the beginning and the end of a long one."""
+    tail = _LONGEST_TEXT // 4
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: 3 * tail]} … {text[-tail:]}"
 
 
 def misspelt(

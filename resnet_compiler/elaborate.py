@@ -151,6 +151,7 @@ def _stage(
             raise maker.failure(
                 codes.INVALID_NAME, f"`{name}` cannot be a block's name", pattern.span
             )
+        maker.refuse_members(name, pattern.span)
         with maker.findings.tracing(name, stage.span), maker.findings.attempt():
             maker.step(stage.span, len(stage.arguments) + len(top.bindings) // 64)
             arguments = {

@@ -88,6 +88,8 @@ def evaluate(text: str, lookup: Lookup) -> Any:
         raise ExpressionError("it has no finite value") from None
     except TypeError:
         raise ExpressionError("it computes with something that is not a number") from None
+    except RecursionError:
+        raise ExpressionError("it nests too deeply") from None
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -103,6 +105,8 @@ def _parse(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     """The syntax tree of an expression, every node of it on the list of those allowed, and the names in it."""
     if len(text) > MAXIMUM_LENGTH:
         raise ExpressionError(f"it is longer than {MAXIMUM_LENGTH} characters")
+    if not text.isascii():  # Python would read `ｗidth`, with another w, as `width`
+        raise ExpressionError("only letters from a to z, digits and signs can stand in it")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Python has to say of `1or 2`

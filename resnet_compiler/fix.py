@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from resnet_compiler.characters import escaped
 from resnet_compiler.diagnostics import Fix
 from resnet_compiler.library import SpecFile
 from resnet_compiler.limits import Limits
@@ -37,7 +38,7 @@ class Fixed:
                 f"{file} (fixed)",
             )
             pieces += [line if line.endswith("\n") else f"{line}\n" for line in lines]
-        return "".join(pieces)
+        return escaped("".join(pieces), keep="\r\n\t")
 
 
 def fixed(spec: SpecFile, limits: Limits, unsafe: bool = False) -> Fixed:

@@ -54,6 +54,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         )
     if layer.when is not None and not environment.evaluate(layer.when):
         return _pass_on(layer, place, local, value)
+    maker.refuse_members(local, layer.span, place.layers)
     inputs = _inputs(maker, layer, place, value)
     word, word_span, arguments = layer.word, layer.word_span, {}
     bound = environment.bindings.get(word)

@@ -1,6 +1,7 @@
 """Finding and reading specs and blocks: shipped ones by name, the user's by path, blocks beside the spec that uses them.
 
-Nothing here reads outside the folder of the spec and the package's own data.
+What is named on the command line is read wherever it is. What a spec names, or what stands in a folder that was named,
+is read only where it stays in that folder, links followed, or came with the package.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 
 from resnet_compiler import codes
+from resnet_compiler.characters import escaped
 from resnet_compiler.definitions import Block, block_of
 from resnet_compiler.diagnostics import (
     Diagnostic,
@@ -26,6 +28,7 @@ from resnet_compiler.diagnostics import (
     nearest,
 )
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
+from resnet_compiler.paths import real, stays_inside
 from resnet_compiler.reader import read_file, read_text
 from resnet_compiler.source import Mapping, Node, Scalar, count_values
 from resnet_compiler.validation import validate
@@ -52,20 +55,19 @@ class SpecFile:
     def origin(self) -> str:
         """How outputs name it: without any folder of this machine."""
         if self.path is None:
-            return self.display
+            return escaped(self.display)
         shipped = _shipped_display(self.path)
-        return shipped if shipped else self.path.name
+        return shipped if shipped else escaped(self.path.name)
 
 
 def _shipped_display(path: pathlib.Path) -> str | None:
-    root = data_folder("specs").resolve()
-    try:
-        resolved = path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return None
-    return (
-        f"specs/{resolved.relative_to(root).as_posix()}" if resolved.is_relative_to(root) else None
-    )
+    folder = data_folder("specs")
+    # as it is called too: some installers make every file of a package a link
+    for way in (pathlib.Path.absolute, real):
+        root, found = way(folder), way(path)
+        if found.is_relative_to(root) and ".." not in found.parts:
+            return f"specs/{found.relative_to(root).as_posix()}"
+    return None
 
 
 def shipped_specs() -> list[SpecFile]:
@@ -100,8 +102,9 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
     if looks_like_path and os.path.exists(
         path
     ):  # unlike Path.exists, False for what cannot be a name
-        shown = path.as_posix() if beside is None else (beside / name).as_posix()
-        return SpecFile(_shipped_display(path) or shown, path)
+        if beside is not None:
+            _refuse_link(path, beside, span, "name a shipped spec, or put a copy of the file there")
+        return SpecFile(_shipped_display(path) or path.as_posix(), path)
     for spec in shipped_specs():
         _, folder, file = spec.display.split("/")
         stem = file.removesuffix(".yaml")
@@ -135,11 +138,11 @@ def expand(name: str) -> list[SpecFile]:
     """
     folder = pathlib.Path(name)
     if name and os.path.isdir(folder):
-        inside = [
-            SpecFile(_shipped_display(p) or p.as_posix(), p) for p in sorted(folder.glob("*.yaml"))
-        ]
+        inside = sorted(folder.glob("*.yaml"))
+        for path in inside:
+            _refuse_link(path, folder, None, "name the link itself, without the folder")
         if inside:
-            return inside
+            return [SpecFile(_shipped_display(p) or p.as_posix(), p) for p in inside]
     wanted = name.rstrip("/").removeprefix("specs/")
     shipped = [spec for spec in shipped_specs() if spec.display.split("/")[1] == wanted]
     return shipped or [find_spec(name)]
@@ -158,6 +161,13 @@ def _stay_inside(name: str, span: Span | None) -> None:
                 )
             ]
         )
+
+
+def _refuse_link(path: pathlib.Path, folder: pathlib.Path, span: Span | None, help: str) -> None:
+    """Refuse a file that is in a folder by its name, and elsewhere by where its links lead."""
+    if not (stays_inside(path, folder) or _shipped_display(path)):
+        summary = f"`{path.as_posix()}` is a link that leaves the folder it stands in"
+        raise SpecError([error(codes.LEAVES_FOLDER, summary, span, help=(help,))])
 
 
 @dataclass
@@ -225,15 +235,18 @@ class Library:
             return inline[word]
         folders = [file.path.parent for file in chain if file.path]
         candidates = [
-            candidate
+            (candidate, folder)
             for folder in folders
             if _shipped_display(folder) is None
             for candidate in (folder / f"{word}.yaml", folder / "blocks" / f"{word}.yaml")
         ]
-        for path in (*candidates, data_folder("specs") / "blocks" / f"{word}.yaml"):
+        shipped = data_folder("specs") / "blocks"
+        for path, folder in (*candidates, (shipped / f"{word}.yaml", shipped)):
             if path in self._blocks:
                 return self._blocks[path]
-            if path.is_file():
+            if os.path.lexists(path):  # False for what cannot be a name
+                help = "put a copy of the file there, or write the block under `blocks:`"
+                _refuse_link(path, folder, _beginning(path), help)
                 block = self._read_block(path, word)
                 if block is not None:
                     self._blocks[path] = block
@@ -243,7 +256,12 @@ class Library:
     def block_words(self, inline: MappingType[str, Block], chain: Iterable[SpecFile]) -> list[str]:
         """The names of all blocks that could be used, for suggestions."""
         folders = [file.path.parent for file in chain if file.path]
-        beside = [p for folder in folders for p in sorted((folder / "blocks").glob("*.yaml"))]
+        beside = [
+            path
+            for folder in folders
+            if stays_inside(folder / "blocks", folder)
+            for path in sorted((folder / "blocks").glob("*.yaml"))
+        ]
         return [*inline, *(path.stem for path in (*beside, *shipped_blocks()))]
 
     @property
@@ -252,7 +270,7 @@ class Library:
         digest = hashlib.sha256()
         for name, text in sorted((n.rsplit("/", 1)[-1], t) for n, t in self.texts.items()):
             content = text.replace("\r\n", "\n").encode()
-            digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape"))
+            digest.update(f"{name}\0{len(content)}\0".encode(errors="surrogatepass"))
             digest.update(content)
         return digest.hexdigest()
 
@@ -315,3 +333,8 @@ class Library:
         assert spec.path is not None
         if spec.path.is_file() and spec.path.stat().st_size <= self.limits.text_bytes:
             self.texts[spec.display] = spec.path.read_text("utf-8", errors="replace")
+
+
+def _beginning(path: pathlib.Path) -> Span:
+    """The place of a file as a whole."""
+    return Span(path.as_posix(), 1, 1, 1, 1)

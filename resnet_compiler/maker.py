@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -21,7 +21,7 @@ from resnet_compiler.diagnostics import (
     error,
     misspelt,
 )
-from resnet_compiler.emit.names import reserved_part
+from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES, reserved_part
 from resnet_compiler.environment import LISTS, UNKNOWN, Bound, Environment, UnknownValue
 from resnet_compiler.extents import extents_of
 from resnet_compiler.findings import Findings
@@ -150,6 +150,23 @@ class Maker:
                 secondary=[Label(other, "the first one")] if other and other != span else [],
             )
 
+    def refuse_members(self, local: str, span: Span | None, siblings: Collection[str] = ()) -> None:
+        """Refuse names inside a container of modules that the container has for something else."""
+        first, *members = local.split(".")
+        # where a block has numbered layers, a container holds them all
+        if first.isdecimal():
+            members += [name for name in sorted(CONTAINER_ATTRIBUTES) if name in siblings]
+        elif first in CONTAINER_ATTRIBUTES and any(name[0].isdecimal() for name in siblings):
+            members.append(first)
+        for part in members:
+            if part in CONTAINER_ATTRIBUTES:
+                raise self.failure(
+                    codes.INVALID_NAME,
+                    f"a layer in a container cannot be called `{part}`: torch's containers have it already",
+                    span,
+                    help=[f"write another name, such as `{part}_layer`"],
+                )
+
     def _inside(self, name: str) -> str | None:
         """A layer whose name begins with this one and a dot, or None."""
         at = bisect_left(self._sorted, f"{name}.")
@@ -173,7 +190,7 @@ class Maker:
                 f"`{name}` cannot be a layer's name",
                 span,
                 help=[
-                    "a name is words of letters, digits and `_`, with dots between; the first is no number"
+                    "a name is words of letters, digits and `_`, with dots between, or numbers behind the first"
                 ],
             )
         reserved = reserved_part(name)

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 import re
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*")
-"""A dotted path of ASCII words, the first of which does not begin with a digit; matched as a whole."""
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|[0-9]+))*")
+"""A dotted path of ASCII words, of which all but the first may be numbers; matched as a whole."""

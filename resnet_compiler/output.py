@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import pathlib
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from resnet_compiler import codes
+from resnet_compiler.characters import escaped
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
+from resnet_compiler.paths import stays_inside
 
 Content = Iterable[bytes]
 """A file's content in pieces, made while it is written."""
@@ -19,59 +23,168 @@ Content = Iterable[bytes]
 def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
     """Write every file or, if one cannot be written, none: each is staged beside its place, then moved there.
 
+    A target that is a link is replaced itself; what it leads to stays as it is.
+
     Returns:
         The size of each file in bytes.
 
     Raises:
         SpecError: a file cannot be written; what was there before is still there.
     """
-    sizes = {}
-    staged: list[tuple[str, pathlib.Path]] = []
-    moved: list[tuple[str | None, pathlib.Path]] = []
-    folders: list[pathlib.Path] = []
-    path = pathlib.Path()
-    done = False
+    work = _Writing()
     try:
-        for path, content in files.items():
-            folders += _make_folders(path.parent)
-            if path.is_dir():
-                raise IsADirectoryError(21, "is a directory")
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            staged.append((name, path))
-            with os.fdopen(handle, "wb") as stream:
-                sizes[path] = sum(stream.write(piece) for piece in content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-        for name, path in staged:
-            before = f"{name}.before" if path.exists() else None
-            if before is not None:
-                _keep(path, before)
-            moved.append((before, path))
-            os.replace(name, path)
-        moved.clear()
-        done = True
+        try:
+            work.stage(files)
+            work.commit()
+        finally:
+            _persistently(work.settle)
     except OSError as reason:
         text = (reason.strerror or str(reason)).lower()
-        raise SpecError(
-            [error(codes.CANNOT_WRITE, f"cannot write {path.as_posix()}: {text}")]
-        ) from None
-    finally:
-        for before, path in reversed(moved):  # not all of them: back to what was there
-            os.replace(before, path) if before is not None else path.unlink(missing_ok=True)
-        for name, _ in staged:
-            for leftover in (name, f"{name}.before"):
-                pathlib.Path(leftover).unlink(missing_ok=True)
-        for folder in () if done else reversed(folders):
-            folder.rmdir()
-    return sizes
+        summary = f"cannot write {work.path.as_posix()}: {text}"
+        raise SpecError([error(codes.CANNOT_WRITE, summary)]) from None
+    return work.sizes
 
 
-def _make_folders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Make a folder and those around it that are missing; returns those that were made, the outermost first."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]
+@dataclass
+class _Move:
+    """A file on its way: where it goes, where it is staged, and a second name for what is there now."""
+
+    path: pathlib.Path
+    staged: pathlib.Path
+    before: pathlib.Path
+    is_new: bool = False
+
+
+@dataclass
+class _Writing:
+    """All files of one call. What was done is seen on disk, so that it can be settled wherever it was broken off."""
+
+    token: str = field(default_factory=lambda: os.urandom(8).hex())
+    path: pathlib.Path = field(default_factory=pathlib.Path)
+    """The file that is being worked on, for messages."""
+    sizes: dict[pathlib.Path, int] = field(default_factory=dict)
+    made: list[pathlib.Path] = field(default_factory=list)
+    """Folders that were made, the outermost first. Like names of files, each is noted before there is one."""
+    moves: list[_Move] = field(default_factory=list)
+    is_moving: bool = False
+    is_done: bool = False
+
+    def stage(self, files: Mapping[pathlib.Path, Content]) -> None:
+        """Write every file under another name in its folder."""
+        for number, (path, content) in enumerate(files.items()):
+            self.path = path
+            self._make_folders(path.parent)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "is a directory")
+            staged, before = (
+                path.with_name(f".resnetc-{self.token}-{number}.{kind}") for kind in ("new", "old")
+            )
+            self.moves.append(_Move(path, staged, before))
+            with open(staged, "xb") as stream:
+                self.sizes[path] = sum(stream.write(piece) for piece in content)
+                stream.flush()
+                os.fsync(stream.fileno())
+
+    def commit(self) -> None:
+        """Move every file to its place; what was there keeps a second name until all are moved."""
+        self.is_moving = True
+        for move in self.moves:
+            self.path = move.path
+            move.is_new = not _is_there(move.path)
+            if not move.is_new:
+                _keep(move.path, move.before)
+            os.replace(move.staged, move.path)
+        folders = [move.path.parent for move in self.moves] + [each.parent for each in self.made]
+        for folder in dict.fromkeys(folders):
+            _sync(folder)
+        self.is_done = True
+
+    def settle(self) -> None:
+        """Leave what is complete, the new files or else the old ones, and nothing beside them."""
+        steps = [partial(self._settle, move) for move in reversed(self.moves)]
+        if not self.is_done:
+            steps += [partial(_remove_empty, folder) for folder in reversed(self.made)]
+        problems = []
+        for step in steps:  # one that fails keeps no other from being done
+            try:
+                step()
+            except OSError as reason:
+                problems.append(reason)
+        if problems:
+            raise problems[0]
+
+    def _settle(self, move: _Move) -> None:
+        is_moved = self.is_moving and not _is_there(move.staged)
+        if not self.is_done and is_moved and _is_there(move.before):
+            os.replace(move.before, move.path)
+        elif not self.is_done and is_moved and move.is_new:
+            move.path.unlink(missing_ok=True)
+        move.before.unlink(missing_ok=True)  # first: a staged file tells that nothing was moved
+        move.staged.unlink(missing_ok=True)
+
+    def _make_folders(self, folder: pathlib.Path) -> None:
+        """Make a folder and those around it that are missing."""
+        missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
+        for each in reversed(missing):
+            self.made.append(each)
+            try:
+                os.mkdir(each)
+            except FileExistsError:  # made by somebody else meanwhile, or a link that leads nowhere
+                self.made.remove(each)
+                if not each.is_dir():
+                    raise
+
+
+def _persistently(action: Callable[[], None]) -> None:
+    """Do what has to be done, a second time where it is broken off; doing it twice is the same as once."""
+    try:
+        action()
+    except OSError:
+        action()
+    except BaseException:
+        action()
+        raise
+
+
+def _is_there(path: pathlib.Path) -> bool:
+    """Whether anything has that name; unlike `lexists` it takes no failure for an answer."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _keep(path: pathlib.Path, name: pathlib.Path) -> None:
+    """A second name for a file; a copy where the file system has no links."""
+    try:
+        os.link(path, name, follow_symlinks=False)
+    except (OSError, NotImplementedError):
+        shutil.copy2(path, name, follow_symlinks=False)
+
+
+def _remove_empty(folder: pathlib.Path) -> None:
+    """Remove a folder; one in which somebody else has put something stays."""
+    try:
+        os.rmdir(folder)
+    except OSError as reason:
+        if reason.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _sync(folder: pathlib.Path) -> None:
+    """Have the names in a folder on disk, as the files are, where the system can do that for folders."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as reason:
+        if reason.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise
 
 
 def _holds(path: pathlib.Path, pieces: Content) -> bool:
@@ -80,19 +193,16 @@ def _holds(path: pathlib.Path, pieces: Content) -> bool:
         return all(stream.read(len(piece)) == piece for piece in pieces) and not stream.read(1)
 
 
-def _keep(path: pathlib.Path, name: str) -> None:
-    """A second name for a file; a copy where the file system has no links."""
-    try:
-        os.link(path, name, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(path, name)
+def refuse_link_out(path: pathlib.Path, folder: pathlib.Path) -> None:
+    """Refuse a folder for outputs that is in another by its name, and elsewhere by where its links lead.
 
-
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    Raises:
+        SpecError: it leaves the folder.
+    """
+    if not stays_inside(path, folder):
+        summary = f"`{path.as_posix()}` is a link that leaves the folder it stands in"
+        help = ["remove the link, or give `-o` the folder that it leads to"]
+        raise SpecError([error(codes.LEAVES_FOLDER, summary, help=help)])
 
 
 def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
@@ -100,7 +210,9 @@ def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
     found = {}
     for path, pieces in files.items():
         name = path.as_posix()
-        if not path.is_file():
+        if path.is_symlink():  # writing replaces it; what it leads to is nobody's to print
+            found[path] = f"{name} is a link"
+        elif not path.is_file():
             found[path] = f"{name} is missing"
         elif path.suffix != ".py":
             if not _holds(path, pieces):
@@ -112,7 +224,7 @@ def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
                 f"{name} (on disk)",
                 f"{name} (from the spec)",
             )
-            found[path] = "".join(lines).rstrip("\n")
+            found[path] = escaped("".join(lines).rstrip("\n"), keep="\n\t")
     return found
 
 

@@ -21,16 +21,17 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
+from resnet_compiler.characters import HIDDEN
 from resnet_compiler.diagnostics import listed
 
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
 LAYER_NAME = r"^[A-Za-z0-9_{][A-Za-z0-9_.{} +*-]*$"
+LINE = rf"^[^{HIDDEN}]*[^\s{HIDDEN}][^{HIDDEN}]*$"
+"""Text on one line, nothing of it hidden, and not blanks alone."""
 
 Word = Annotated[str, StringConstraints(pattern=WORD, max_length=100)]
 LayerName = Annotated[str, StringConstraints(pattern=LAYER_NAME, max_length=200)]
-Line = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Scalar = bool | int | float | Expression | None
 

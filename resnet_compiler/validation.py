@@ -145,6 +145,8 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         at = locate_key(root, path) if "[key]" in location else value
         name = path[-1] if "[key]" in location and path else plain(_at(root, path))
         way_out = _form_of(context)
+        if _is_line(context):
+            return error(codes.WRONG_VALUE, f"{where} is not a line of text", at, help=[way_out])
         word = re.sub(r"\W+", "_", str(name)).strip("_")
         if word and word != name and word[0].isalpha() and word.isascii():
             way_out = f"{way_out}: `{word}`"
@@ -194,12 +196,17 @@ def _wrong_length(kind: str, context: dict[str, Any], where: str, value: Span) -
     )
 
 
+def _is_line(context: dict[str, Any]) -> bool:
+    """Whether any text on one line is meant, and not a name."""
+    return "\x00" in context.get("pattern", "")
+
+
 def _form_of(context: dict[str, Any]) -> str:
     """A name's form in words."""
     if context.get("pattern", "").endswith("_]*$"):
         return "write letters, digits and `_`, not beginning with a digit"
-    if "\\x00" in context.get("pattern", ""):
-        return "write one line of text, without control characters"
+    if _is_line(context):
+        return "write one line of text, without control characters and others that cannot be seen"
     return "write words of letters, digits and `_`, with dots between"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resnet_compiler import __version__, weights
-from resnet_compiler.emit.names import class_name
+from resnet_compiler.emit.names import network_class_name
 from resnet_compiler.emit.onnx import DEFAULT_OPSET, OUTPUT, emit_onnx
 from resnet_compiler.emit.pytorch import emit_pytorch
 from resnet_compiler.graph import INPUT, Graph
@@ -76,7 +76,7 @@ def load_network(graph: Graph, value: weights.Value) -> Any:
     namespace: dict[str, Any] = {"__name__": "emitted_model"}
     source = emit_pytorch(graph, __version__)
     exec(compile(source, f"<{graph.identity.name}>", "exec"), namespace)
-    network = namespace[class_name(graph.identity.title)]()
+    network = namespace[network_class_name(graph.identity.title)]()
     state = {
         name: torch.from_numpy(value(name, tensor).copy())
         for name, tensor in weights.tensors(graph)

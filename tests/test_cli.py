@@ -11,7 +11,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,10 +18,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import resnet_compiler
-from resnet_compiler import library, output
+from resnet_compiler import library
 from resnet_compiler.cli import app
 from resnet_compiler.console import FINE, MISUSE, UNVERIFIED, WRONG
-from resnet_compiler.diagnostics import SpecError
 
 NET = """\
 name: net
@@ -372,56 +370,6 @@ def test_a_target_that_cannot_be_written_is_2() -> None:
     assert result.exit_code == MISUSE and "RC0501" in result.stderr
     assert "net/model.py" in result.stderr
     assert [p.name for p in pathlib.Path("net").iterdir()] == ["model.py"]
-
-
-# --- all files or none ---
-
-STEPS: dict[str, tuple[Any, str, int]] = {
-    "making a folder": (pathlib.Path, "mkdir", 2),
-    "staging the first": (tempfile, "mkstemp", 1),
-    "staging the second": (tempfile, "mkstemp", 2),
-    "opening": (os, "fdopen", 2),
-    "writing to the disk": (os, "fsync", 2),
-    "permissions": (os, "chmod", 1),
-    "moving the first": (os, "replace", 1),
-    "moving the second": (os, "replace", 2),
-}
-
-
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("old", ["old", None])
-def test_a_failure_at_any_step_leaves_what_was(
-    step: str, old: str | None, failure: BaseException, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owner, name, turn = STEPS[step]
-    real, calls = getattr(owner, name), [0]
-
-    def failing(*arguments: Any, **named: Any) -> Any:
-        calls[0] += 1
-        if calls[0] == turn:
-            raise failure
-        return real(*arguments, **named)
-
-    first, second = pathlib.Path("out/a/model.py"), pathlib.Path("out/b/model.onnx")
-    if old is not None:
-        for path in (first, second):
-            path.parent.mkdir(parents=True)
-            path.write_text(old)
-    expected = SpecError if isinstance(failure, OSError) else KeyboardInterrupt
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, name, failing)
-        with pytest.raises(expected):
-            output.write_all({first: [b"n", b"ew"], second: [b"new"]})
-    assert calls[0] >= turn, "the step was not reached"
-    left = {path.as_posix(): path.read_text() for path in pathlib.Path("out").rglob("*.*")}
-    assert left == ({} if old is None else {first.as_posix(): old, second.as_posix(): old})
-
-
-def test_a_written_file_has_ordinary_permissions() -> None:
-    output.write_all({pathlib.Path("a.py"): [b"new"]})
-    pathlib.Path("b.py").write_bytes(b"new")
-    assert pathlib.Path("a.py").stat().st_mode == pathlib.Path("b.py").stat().st_mode
 
 
 # --- the process: imports, colour, pipes, locales ---

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal as Literal_
 
+from resnet_compiler.emit.names import parameter_name
 from resnet_compiler.emit.pytorch.constructors import (
     Children,
     Given,
@@ -62,6 +63,11 @@ class Slot:
     name: str
     tree: Tree
     source: str
+
+    @property
+    def parameter(self) -> str:
+        """What the constructor calls it."""
+        return parameter_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)

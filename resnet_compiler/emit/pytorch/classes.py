@@ -86,7 +86,8 @@ class Generaliser:
             trees = [slot.tree for slot in slots if slot is not None]
             first = bodies[members[0]]
             context = self._context([bodies[index].scope for index in members], slots)
-            parameters, replacement, calls = unify([list(leaves(tree)) for tree in trees], context)
+            rows = [list(leaves(tree)) for tree in trees]
+            parameters, replacement, calls = unify(rows, context, self._taken)
             tree = replace_leaves(trees[0], iter(replacement).__next__)
             children = _chain_of(tree)
             assert children is not None
@@ -123,9 +124,8 @@ class Generaliser:
         first = with_slot[0] if with_slot else group[0]
         context = self._context([body.scope for body in group], None)
         rows = [list(_columns(body)) for body in group]
-        reserved = {name for name, _ in first.attributes} | (
-            {first.slot.name} if first.slot else set()
-        )
+        reserved = {name for name, _ in first.attributes} | self._taken  # a body calls classes
+        reserved |= {first.slot.name, first.slot.parameter} if first.slot else set()
         parameters, replacement, calls = unify(rows, context, reserved)
         supply = iter(replacement).__next__
         attributes = tuple((name, replace_leaves(tree, supply)) for name, tree in first.attributes)
@@ -159,7 +159,8 @@ class Generaliser:
             if first.slot:
                 value = body.slot.tree if body.slot else Literal(None)
                 default = None if optional else REQUIRED
-                arguments_ = (*arguments_, Given(first.slot.name, value, default, positional=True))
+                given = Given(first.slot.parameter, value, default, positional=True)
+                arguments_ = (*arguments_, given)
                 if not optional:  # what has no default comes before what has
                     arguments_ = tuple(sorted(arguments_, key=lambda a: a.default != REQUIRED))
             yield body, New(definition.name, arguments_)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import networkx as nx
 
-from resnet_compiler.emit.names import class_name
+from resnet_compiler.emit.names import IMPORTED_NAMES, SUPPORT_CLASSES, network_class_name
 from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
 from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser
 from resnet_compiler.emit.pytorch.forward import Statements, with_shortcut
@@ -28,8 +28,8 @@ def emit_pytorch(graph: Graph, version: str) -> str:
 
     Its `state_dict` has the graph's names; it imports nothing but torch. Inputs are (N, channels, H, W).
     """
-    root_name = class_name(graph.identity.title)
-    generaliser = Generaliser(graph, (*SUPPORT_CLASSES, "Tensor", "OrderedDict", "F", root_name))
+    root_name = network_class_name(graph.identity.title)
+    generaliser = Generaliser(graph, (*SUPPORT_CLASSES, *IMPORTED_NAMES, root_name))
     bodies = Bodies(graph)
     members = _members(graph)
     for scopes in _by_level(graph):
@@ -56,10 +56,6 @@ def emit_pytorch(graph: Graph, version: str) -> str:
             reset=_reset(graph, generaliser.definitions, root),
         )
     )
-
-
-SUPPORT_CLASSES = ("StdConv2d", "BlurPool2d", "DropPath", "LayerNorm2d", "GroupStatistic")
-"""Classes that the templates in `support/` define."""
 
 
 def _support(graph: Graph) -> list[str]:
@@ -251,14 +247,14 @@ def class_text(definition: ClassDefinition) -> ClassText:
     if slot:
         kind = "nn.Module | None" if definition.slot_is_optional else "nn.Module"
         default = None if definition.slot_is_optional else REQUIRED
-        parameters.append(Parameter(slot.name, kind, default))
+        parameters.append(Parameter(slot.parameter, kind, default))
         parameters.sort(key=lambda p: p.default != REQUIRED)
     init = ["        super().__init__()"]
     init += [f"        self.{name} = {name}" for name in definition.stored]
     for name, tree in instance.attributes:
         init += fitted(f"self.{name} = ", tree, 2)
     if slot:
-        init.append(f"        self.{slot.name} = {slot.name}")
+        init.append(f"        self.{slot.name} = {slot.parameter}")
     steps = list(instance.steps)
     scope = instance.scope
     if definition.joins_shortcut:
@@ -289,21 +285,18 @@ def _init_head(parameters: Sequence[Parameter]) -> list[str]:
 
 def _doc(definition: ClassDefinition) -> list[str]:
     """The docstring's lines: what the block is, and the shapes it takes and gives."""
-    said = definition.doc or definition.title
-    first = said.split()[0]
+    what = (definition.doc or definition.title).strip()
+    first = what.split()[0]
     plain = first[1:].islower() or len(first) == 1  # "Three convolutions", not "RegNet block"
-    lower = plain and definition.body.scope.join is not None
-    what = docstring(said[0].lower() + said[1:] if lower else said)
-    if definition.sequential is not None:
-        what = said
-    elif definition.body.scope.join:
-        what = f"Residual block: {what}"
+    if definition.sequential is None and definition.body.scope.join:
+        what = f"Residual block: {what[0].lower() + what[1:] if plain else what}"
     words = definition.words
     if not (words.channels_in and words.channels_out and words.stride):
-        return wrap(f"{what}.", WIDTH - 4 - 6)
+        return [docstring(line) for line in wrap(f"{what}.", WIDTH - 4 - 6)]
     by = "" if words.stride == "1" else f"/{words.stride}"
     shapes = f"(N, {words.channels_in}, H, W) -> (N, {words.channels_out}, H{by}, W{by})."
     line = f"{what}: {shapes}"
-    if len(line) + 10 <= WIDTH and ":" not in what:
-        return [line]
-    return [*wrap(f"{what}.", WIDTH - 4 - 3), "", shapes]
+    if len(docstring(line)) + 10 <= WIDTH and ":" not in what:
+        return [docstring(line)]
+    # wrapped first, so that no escape is cut
+    return [*(docstring(line) for line in wrap(f"{what}.", WIDTH - 4 - 3)), "", shapes]

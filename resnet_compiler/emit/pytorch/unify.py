@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resnet_compiler.emit.names import unique
+from resnet_compiler.emit.names import parameter_name, unique
 from resnet_compiler.emit.pytorch.constructors import Given, Literal, Reference, Tree
 from resnet_compiler.graph import Scope
 from resnet_compiler.operators.base import REQUIRED
@@ -84,8 +83,8 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: Context, taken:
             same(scope.values.get(name), value)
             for scope, value in zip(context.scopes, values, strict=True)
         ):
-            candidates.append(f"{name}_" if keyword.iskeyword(name) else name)
-    used = set(taken) | {"self", "nn", "torch", "F", "Tensor"}
+            candidates.append(parameter_name(name))
+    used = set(taken)
     for candidate in candidates:
         if candidate not in used:
             return candidate
@@ -94,7 +93,7 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: Context, taken:
         plain = f"{attribute}_channels".replace(".", "_")
     elif argument in used:
         plain = f"{attribute}_{argument}".replace(".", "_")
-    return unique(plain, used)
+    return unique(parameter_name(plain), used)
 
 
 def _parameter(name: str, values: Sequence[Any], context: Context) -> Parameter:
