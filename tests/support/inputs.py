@@ -13,15 +13,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from support.mutations import FROM_NOTHING, OF_TEXTS, OF_TREES, Mutator, decoded, encoded, splice_from
-from support.random_specs import random_graph, random_instances
-from support.structures import STRUCTURES
-
 import resnet_compiler
 from resnet_compiler.library import data_folder, find_spec, shipped_blocks, shipped_specs
 from resnet_compiler.pipeline import compile_file
 from resnet_compiler.render import render
 from resnet_compiler.report import check_dict, summary_dict, summary_text
+from support.mutations import (
+    FROM_NOTHING,
+    OF_TEXTS,
+    OF_TREES,
+    Mutator,
+    decoded,
+    encoded,
+    splice_from,
+)
+from support.random_specs import random_graph, random_instances
+from support.structures import STRUCTURES
 
 SPEC = "spec.yaml"
 STYLES = ("full", "short", "json", "github")
@@ -92,7 +99,14 @@ def changed(draw: random.Random, text: str) -> str:
     return text
 
 
-BASES = ("imagenet/resnet50", "resnet18", "cifar/resnet20", "timm/resnet50d", "timm/seresnet50", "base.yaml")
+BASES = (
+    "imagenet/resnet50",
+    "resnet18",
+    "cifar/resnet20",
+    "timm/resnet50d",
+    "timm/seresnet50",
+    "base.yaml",
+)
 VARIANT = """name: variant
 extends: {base}
 act: silu
@@ -124,7 +138,9 @@ def _with_a_block(draw: random.Random) -> Input:
     """A spec that uses a block file beside it, which hides the shipped one and is changed."""
     word, text = draw.choice([*block_texts().items()])
     is_residual = re.search(r"(?m)^residual:", text) is not None
-    more = ", width: 8" if "width: required" in text else ", out: 8" if "out: required" in text else ""
+    more = (
+        ", width: 8" if "width: required" in text else ", out: 8" if "out: required" in text else ""
+    )
     use = f"  - s: {{block: {word}, depth: 2{more}}}" if is_residual or draw.random() < 0.5 else ""
     stem = "stem:\n  - conv: {conv: {out: 8, kernel: 3}}\n"
     stem += "" if use else f"  - probe: {{{word}: {{{more.removeprefix(', ')}}}}}\n"

@@ -48,7 +48,16 @@ SCALARS: tuple[Any, ...] = (
     *("1 / 0", "8 % 0", "7 // (stride - stride)", "nobody + 1", "größe * 2", "𝟖 + ﬀ", "width²"),
     *("9 ** 9 ** 9", "-" * 90 + "8", "(" * 40 + "8" + ")" * 40, "(" * 300, "1 if", "a.b", "x[0]"),
     *("widths[index]", "max()", "max(1, none)", "sqrt(-1)", "log2(0)", "round(1e308)", "f(x)"),
-    *("make_divisible(8, 0)", "[1, 2]", "{i}", "{index", "{1 / 0}", "'a'", "lambda: 0", "1 < 2 < 3"),
+    *(
+        "make_divisible(8, 0)",
+        "[1, 2]",
+        "{i}",
+        "{index",
+        "{1 / 0}",
+        "'a'",
+        "lambda: 0",
+        "1 < 2 < 3",
+    ),
     *("__import__('os')", "not 1", "1 and none", "0x10", "1e999", "١٢", "*", "a*", "input", "a.0"),
 )
 """What is put in the place of a value."""
@@ -64,9 +73,53 @@ def random_bytes(draw: random.Random, text: str) -> str:
 
 
 _TOKENS = (
-    *(": ", ":", "- ", "-", "? ", ", ", "\n", "\n  ", "\n    ", "\n- ", "[", "]", "{", "}", "#", " #"),
-    *("&a ", "*a", "!!int ", "!x ", "<<: ", "%YAML 1.1\n", "---\n", "...\n", "|\n", ">-\n", "'", '"'),
-    *("\\", "\\u", "\t", "\r", "\r\n", "\ufeff", "\x85", "\udcff", "~", "010", "12:30", "1e9", ".nan"),
+    *(
+        ": ",
+        ":",
+        "- ",
+        "-",
+        "? ",
+        ", ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "\n- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "#",
+        " #",
+    ),
+    *(
+        "&a ",
+        "*a",
+        "!!int ",
+        "!x ",
+        "<<: ",
+        "%YAML 1.1\n",
+        "---\n",
+        "...\n",
+        "|\n",
+        ">-\n",
+        "'",
+        '"',
+    ),
+    *(
+        "\\",
+        "\\u",
+        "\t",
+        "\r",
+        "\r\n",
+        "\ufeff",
+        "\x85",
+        "\udcff",
+        "~",
+        "010",
+        "12:30",
+        "1e9",
+        ".nan",
+    ),
 )
 
 
@@ -101,7 +154,9 @@ def _random_node(draw: random.Random, depth: int) -> Tree:
 def _random_call(draw: random.Random, depth: int) -> Tree:
     """What a layer or a stage might look like."""
     if draw.random() < 0.4:
-        arguments = {draw.choice(ATTRIBUTES): draw.choice(SCALARS) for _ in range(draw.randint(0, 3))}
+        arguments = {
+            draw.choice(ATTRIBUTES): draw.choice(SCALARS) for _ in range(draw.randint(0, 3))
+        }
         return {draw.choice([*OPERATORS]): {**arguments, "out": 8, "kernel": draw.choice((1, 3))}}
     row = {"block": draw.choice([*BLOCKS, "b"]), "depth": draw.randint(1, 3), "width": 8}
     more = {draw.choice(KEYS): _random_node(draw, depth + 1) for _ in range(draw.randint(0, 2))}
@@ -150,7 +205,9 @@ def _lines(change: Callable[[random.Random, list[str], int], object]) -> Mutator
 
 drop_a_line = _lines(lambda draw, lines, at: lines.pop(at))
 double_a_line = _lines(lambda draw, lines, at: lines.insert(at, lines[at]))
-move_a_line = _lines(lambda draw, lines, at: lines.insert(draw.randrange(len(lines)), lines.pop(at)))
+move_a_line = _lines(
+    lambda draw, lines, at: lines.insert(draw.randrange(len(lines)), lines.pop(at))
+)
 
 
 def reindent_a_line(draw: random.Random, text: str) -> str:
@@ -186,7 +243,16 @@ def yaml_feature(draw: random.Random, text: str) -> str:
     if not places:
         return text + "\n---\na: *b\n"
     at = draw.choice(places) + 2
-    words = ("&a ", "*a ", "!!int ", "!!python/name:os.system ", "!x ", "<<: *a, ", "<<: {a: 1}, ", "? ")
+    words = (
+        "&a ",
+        "*a ",
+        "!!int ",
+        "!!python/name:os.system ",
+        "!x ",
+        "<<: *a, ",
+        "<<: {a: 1}, ",
+        "? ",
+    )
     return text[:at] + draw.choice(words) + text[at:]
 
 
@@ -222,7 +288,13 @@ Place = tuple[Any, Any]
 
 def places(tree: Tree) -> Iterator[Place]:
     """Every place in a tree, the outer ones first."""
-    entries = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    entries = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     for key, value in list(entries):
         yield tree, key
         yield from places(value)
@@ -297,7 +369,9 @@ def _nudge(draw: random.Random, container: Any, key: Any) -> None:
     if found:
         inside, name = draw.choice(found)
         number = inside[name]
-        inside[name] = draw.choice((number + 1, number - 1, number * 2, number // 2, draw.randint(0, 9)))
+        inside[name] = draw.choice(
+            (number + 1, number - 1, number * 2, number // 2, draw.randint(0, 9))
+        )
 
 
 def _grow(draw: random.Random, container: Any, key: Any) -> None:
@@ -315,7 +389,9 @@ nudge_a_number = _tree(_nudge)
 replace_by_a_word = _put(lambda draw, value: draw.choice(WORDS))
 nest_a_value = _put(_nested)
 expression_around = _put(
-    lambda draw, value: draw.choice(("{} + 1", "{} / 0", "max({}, 1)", "{} if index else none", "-{}", "{{{}}}")).format(value)
+    lambda draw, value: draw.choice(
+        ("{} + 1", "{} / 0", "max({}, 1)", "{} if index else none", "-{}", "{{{}}}")
+    ).format(value)
 )
 rename_a_key = _tree(lambda draw, at, key: _renamed(at, key, _near_miss(draw, str(key))))
 another_key = _tree(lambda draw, at, key: _renamed(at, key, draw.choice([*WORDS, *SCALARS])))
