@@ -18,7 +18,7 @@ from resnet_compiler.library import data_folder, find_spec, shipped_blocks, ship
 from resnet_compiler.pipeline import compile_file
 from resnet_compiler.render import render
 from resnet_compiler.report import check_dict, summary_dict, summary_text
-from support.mutations import (
+from support.mutators import (
     FROM_NOTHING,
     OF_TEXTS,
     OF_TREES,
