@@ -59,10 +59,7 @@ class SpecFile:
 
 def _shipped_display(path: pathlib.Path) -> str | None:
     root = data_folder("specs").resolve()
-    try:
-        resolved = path.resolve()
-    except (OSError, RuntimeError):  # links in a circle
-        return None
+    resolved = pathlib.Path(os.path.realpath(path))  # which takes links in a circle as they are
     return (
         f"specs/{resolved.relative_to(root).as_posix()}" if resolved.is_relative_to(root) else None
     )
@@ -184,11 +181,11 @@ class Library:
         from resnet_compiler.extends import merge
 
         chain: list[tuple[SpecFile, Mapping]] = []
-        seen: set[pathlib.Path] = set()
+        seen: set[str] = set()
         here: SpecFile = spec
         while True:
             if here.path:
-                seen.add(here.path.resolve())
+                seen.add(os.path.realpath(here.path))
             root, found = validate(self._read(here, text if here is spec else None), "network")
             self.problems += found
             chain.append((here, root))
@@ -197,7 +194,7 @@ class Library:
                 break
             folder = here.path.parent if here.path else pathlib.Path()
             here = find_spec(str(base.value), folder, base.span)
-            if here.path and here.path.resolve() in seen:
+            if here.path and os.path.realpath(here.path) in seen:
                 names = " → ".join([*(file.display for file, _ in chain), here.display])
                 summary = f"the spec extends itself: {names}"
                 word = str(base.value).removesuffix(".yaml")
