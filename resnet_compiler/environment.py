@@ -30,8 +30,8 @@ _MOST_ORIGINS = 8
 _MOST_DERIVED = 8
 _DEEPEST_DERIVED = 4
 """How much is told of where a value comes from: places, lines, and names behind names."""
-_LETTERS_A_STEP = 8
-"""An expression of so many letters is as much work as a layer."""
+_SHORT = 400
+"""The square of how many letters an expression may have that is no more work than a layer. Long ones are that and more."""
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
 
 
@@ -231,7 +231,7 @@ class Environment:
         return list(dict.fromkeys(lines))
 
     def _expression(self, text: str, span: Span) -> Any:
-        self.vocabulary.step(span, 1 + len(text) // _LETTERS_A_STEP)
+        self.vocabulary.step(span, 1 + len(text) ** 2 // _SHORT)
         word = text.strip()
         if (
             word not in self.bindings

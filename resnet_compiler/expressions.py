@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 MAXIMUM_LENGTH = 500
-MAXIMUM_NESTING = 100
+MAXIMUM_NESTING = 200
 """How deep parentheses, signs and sums may nest: ``a + b + c`` is two deep."""
 MAXIMUM_MAGNITUDE = 2**53
 """Beyond this a float no longer holds every integer, and no network has such a number."""

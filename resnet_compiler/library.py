@@ -29,8 +29,8 @@ from resnet_compiler.diagnostics import (
 )
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.paths import real, stays_inside
-from resnet_compiler.reader import read_file, read_text
-from resnet_compiler.source import Mapping, Node, Scalar, count_values
+from resnet_compiler.reader import Amount, read_file, read_text
+from resnet_compiler.source import Mapping, Node, Scalar
 from resnet_compiler.validation import validate
 
 FAMILIES = ("imagenet", "cifar", "timm")
@@ -181,8 +181,7 @@ class Library:
     problems: list[Diagnostic] = field(default_factory=list)
     """What is wrong with the form of the specs, where it could be got around."""
     _blocks: dict[pathlib.Path, Block] = field(default_factory=dict)
-    _bytes: int = 0
-    _values: int = 0
+    _amount: Amount = field(default_factory=Amount)
 
     def read_spec(
         self, spec: SpecFile, text: str | None = None
@@ -195,11 +194,11 @@ class Library:
         from resnet_compiler.extends import merge
 
         chain: list[tuple[SpecFile, Mapping]] = []
-        seen: set[pathlib.Path] = set()
+        seen: set[str] = set()
         here: SpecFile = spec
         while True:
             if here.path:
-                seen.add(here.path.resolve())
+                seen.add(os.path.realpath(here.path))
             root, found = validate(self._read(here, text if here is spec else None), "network")
             self.problems += found
             chain.append((here, root))
@@ -208,7 +207,7 @@ class Library:
                 break
             folder = here.path.parent if here.path else pathlib.Path()
             here = find_spec(str(base.value), folder, base.span)
-            if here.path and here.path.resolve() in seen:
+            if here.path and os.path.realpath(here.path) in seen:
                 names = " → ".join([*(file.display for file, _ in chain), here.display])
                 summary = f"the spec extends itself: {names}"
                 word = str(base.value).removesuffix(".yaml")
@@ -297,36 +296,25 @@ class Library:
     def _read(self, spec: SpecFile, text: str | None = None) -> Mapping:
         node: Node
         text = self.overlay.get(spec.display, text)
+        is_shipped = spec.path is not None and _shipped_display(spec.path) is not None
+        amount = Amount() if is_shipped else self._amount
         if text is not None:
             self.texts[spec.display] = text
-            node = read_text(text, spec.display, self.limits)
+            node = read_text(text, spec.display, self.limits, amount)
         else:
             assert spec.path is not None
             try:
-                node, self.texts[spec.display] = read_file(spec.path, spec.display, self.limits)
+                node, self.texts[spec.display] = read_file(
+                    spec.path, spec.display, self.limits, amount
+                )
             except SpecError:
                 self._keep_text(spec)
                 raise
-        if not node.span.is_shipped:
-            self._count(node, self.texts[spec.display])
         if not isinstance(node, Mapping):
             raise SpecError(
                 [error(codes.WRONG_TYPE, "a spec is a mapping of keys to values", node.span)]
             )
         return node
-
-    def _count(self, node: Node, text: str) -> None:
-        """Hold all files of the user that one spec needs to the limits of one."""
-        self._bytes += len(text)
-        self._values += count_values(node)
-        if self._bytes > (most := self.limits.text_bytes):
-            summary = f"the files of this spec hold more than {most:,} bytes together"
-            help = [way_to_raise("text_bytes")]
-            raise LimitError([error(codes.TEXT_LIMIT, summary, node.span, help=help)])
-        if self._values > (most := self.limits.text_nodes):
-            summary = f"the files of this spec hold more than {most:,} values together"
-            help = [way_to_raise("text_nodes")]
-            raise LimitError([error(codes.NODE_LIMIT, summary, node.span, help=help)])
 
     def _keep_text(self, spec: SpecFile) -> None:
         """Keep what can be read of a faulty file, so that its errors can show the line."""

@@ -24,8 +24,19 @@ from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence, Value
 
 
+@dataclass(slots=True)
+class Amount:
+    """What has been read for one spec so far, in all its files."""
+
+    bytes: int = 0
+    values: int = 0
+
+
 def read_file(
-    path: pathlib.Path, display: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: pathlib.Path,
+    display: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    amount: Amount | None = None,
 ) -> tuple[Node, str]:
     """Read a spec file; also returns its text (without a byte order mark), for snippets."""
     file = display if display is not None else str(path)
@@ -39,7 +50,7 @@ def read_file(
         reason = (getattr(exc, "strerror", None) or str(exc)).lower()
         raise SpecError([error(codes.UNREADABLE_FILE, f"cannot read `{file}`: {reason}")]) from None
     text = data.decode("utf-8", "replace")
-    reader = _Reader(text, file, limits)
+    reader = _Reader(text, file, limits, amount)
     reader.check_size(len(data))
     try:
         data.decode("utf-8")
@@ -49,13 +60,18 @@ def read_file(
         at, hint = reader.span(start, start + 1), "save the file as UTF-8"
         reader.report(codes.INVALID_ENCODING, at, "the file is not UTF-8 text", label, hint)
         reader.stop()
-    return read_text(text, file, limits), text
+    return read_text(text, file, limits, amount), text
 
 
-def read_text(text: str, file: str, limits: Limits = DEFAULT_LIMITS) -> Node:
-    """Read the one YAML document in ``text``; a SpecError carries everything that is wrong."""
+def read_text(
+    text: str, file: str, limits: Limits = DEFAULT_LIMITS, amount: Amount | None = None
+) -> Node:
+    """Read the one YAML document in ``text``; a SpecError carries everything that is wrong.
+
+    ``amount`` is what counts towards the limits already; this text is added to it.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C one, where PyYAML has it
-    return _Reader(text.removeprefix("\ufeff"), file, limits).read(loader)
+    return _Reader(text.removeprefix("\ufeff"), file, limits, amount).read(loader)
 
 
 _MOST_PROBLEMS = 100  # reading stops here: a text with more than this is not a spec
@@ -120,13 +136,13 @@ class _Open:
 class _Reader:
     """Reads one text: keeps the open collections on a stack of its own, and gathers problems."""
 
-    def __init__(self, text: str, file: str, limits: Limits) -> None:
+    def __init__(self, text: str, file: str, limits: Limits, amount: Amount | None = None) -> None:
         self.text, self.file, self.limits = text, file, limits
+        self.amount = amount or Amount()
         self.lines = [0, *(m.end() for m in re.finditer(r"\r\n|\r|\n", text))]
         self.problems: list[Diagnostic] = []
         self.stack: list[_Open] = []
         self.roots: list[Node] = []
-        self.count = 0
         self.last = 0  # where the last event ended
 
     def span(self, start: int, end: int) -> Span:
@@ -152,12 +168,17 @@ class _Reader:
         self.stop()
 
     def check_size(self, size: int) -> None:
-        if size > (most := self.limits.text_bytes):
-            summary = f"the text is larger than {most:,} bytes"
+        if self.amount.bytes + size > (most := self.limits.text_bytes):
+            summary = f"{self._texts('is', 'are')} larger than {most:,} bytes"
             self.fatal(codes.TEXT_LIMIT, self.span(0, 0), summary, way_to_raise("text_bytes"))
 
+    def _texts(self, one: str, several: str) -> str:
+        """What a limit is about: this text, or all of the spec's with it."""
+        return f"the spec's texts together {several}" if self.amount.bytes else f"the text {one}"
+
     def read(self, loader: Any) -> Node:
-        self.check_size(len(self.text.encode("utf-8", "surrogatepass")))
+        size = len(self.text.encode("utf-8", "surrogatepass"))
+        self.check_size(size)
         if odd := _ODD_CHARACTER.search(self.text):
             summary = f"the text holds an invisible character, U+{ord(odd.group()):04X}"
             hint = "delete it, or write it as an escape in double quotes"
@@ -175,6 +196,7 @@ class _Reader:
             self.report(codes.INVALID_YAML, self.span(0, 0), "the text holds no value")
         if self.problems:
             self.stop()
+        self.amount.bytes += size
         return self.roots[0]
 
     def _event(self, event: Any) -> None:
@@ -197,9 +219,9 @@ class _Reader:
             self._close(self.stack.pop(), event)
 
     def _check_node(self, event: Any, at: Span) -> None:
-        self.count += 1
-        if self.count > (most := self.limits.text_nodes):
-            summary = f"the text holds more than {most:,} values"
+        self.amount.values += 1
+        if self.amount.values > (most := self.limits.text_nodes):
+            summary = f"{self._texts('holds', 'hold')} more than {most:,} values"
             self.fatal(codes.NODE_LIMIT, at, summary, way_to_raise("text_nodes"))
         is_open = isinstance(event, yaml.CollectionStartEvent)
         if is_open and len(self.stack) >= (most := self.limits.text_depth):

@@ -55,20 +55,6 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-def count_values(node: Node) -> int:
-    """How many values there are in a tree, keys among them."""
-    count, waiting = 0, [node]
-    while waiting:
-        below = waiting.pop()
-        count += 1
-        if isinstance(below, Mapping):
-            count += len(below.entries)
-            waiting += [value for _, value in below.entries]
-        elif isinstance(below, Sequence):
-            waiting += below.items
-    return count
-
-
 def plain(node: Node) -> object:
     """The same values as dicts, lists and scalars."""
     if isinstance(node, Mapping):

@@ -54,7 +54,7 @@ VALUES: dict[str, Any] = {
         ("none", None),
         ("nothing", None),
         ("1e3", 1000),
-        ("-" * 498 + "1", 1),
+        ("-" * 198 + "1", 1),
         ("not " * 120 + "true", True),
     ],
 )
@@ -87,6 +87,7 @@ def test_an_expression_has_a_value(text: str, value: object) -> None:
         *("9 ** 9 ** 9", "2 ** 64", "10 ** 64", "1e999", "-1e999", "1e308 * 10", "9" * 400),
         *("nothing + 1", "on + 1", "-on", "gate * 2", "pair * 2", "nothing < 1", "gate > gate"),
         *("(" * 300 + "1" + ")" * 300, "1 +" * 200, "x" * 501),
+        *("-" * 498 + "1", "+".join(["1"] * 249), "pair[" * 80 + "0" + "]" * 80),
         *("ﬁ", "\0", "1\0", "\ud800", "٣ + ", "width\\\n+ 1 +"),
     ],
 )

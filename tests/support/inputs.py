@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import resnet_compiler
+from resnet_compiler.fix import fixed
 from resnet_compiler.library import data_folder, find_spec, shipped_blocks, shipped_specs
+from resnet_compiler.limits import DEFAULT_LIMITS
 from resnet_compiler.pipeline import compile_file
 from resnet_compiler.render import render
 from resnet_compiler.report import check_dict, summary_dict, summary_text
@@ -165,13 +167,15 @@ SMALL = 400
 
 
 def try_input(folder: pathlib.Path) -> Outcome:
-    """Check the spec in a folder and show what is found in every style; write what a small valid one can become."""
+    """Check the spec in a folder, show what is found in every style, and mend it; write what a small valid one becomes."""
     started = time.process_time()
-    compilation = compile_file(find_spec((folder / SPEC).as_posix()))
+    spec = find_spec((folder / SPEC).as_posix())
+    compilation = compile_file(spec)
     for style in STYLES:
         render(compilation.diagnostics, style, compilation.texts, color=style == "full")
     check_dict(compilation)
     checked = time.process_time()
+    fixed(spec, DEFAULT_LIMITS, unsafe=True).diff()
     graph = compilation.graph
     assert compilation.valid == (graph is not None)
     if graph is not None and len(graph) <= SMALL:

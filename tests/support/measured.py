@@ -1,4 +1,4 @@
-"""A command in a process of its own, measured: its exit, what it printed, its wall time and its peak memory.
+"""A command in a process of its own, measured: its exit, what it printed, its times and its peak memory.
 
 On Linux a child's peak is never below what its parent held when it was started, and a test run holds much. So the
 command is started by a small process between the two: this file, run as a script with nothing but the standard library.
@@ -23,12 +23,13 @@ _UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in what getrusage count
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A process that ended. ``exit`` is None where it was stopped because its time was over."""
+    """A process that ended: wall and processor seconds, and bytes. ``exit`` is None where it was stopped for its time."""
 
     exit: int | None
     stdout: str
     stderr: str
     seconds: float
+    cpu: float
     peak: int
 
 
@@ -65,9 +66,10 @@ def _measure(patience: float, command: Sequence[str]) -> None:
     signal.setitimer(signal.ITIMER_REAL, patience)
     _, status, usage = os.wait4(child, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
     code = None if late else os.waitstatus_to_exitcode(status)
-    print("\n" + json.dumps({"exit": code, "seconds": seconds, "peak": usage.ru_maxrss * _UNIT}))
+    figures = {"exit": code, "seconds": seconds, "cpu": cpu, "peak": usage.ru_maxrss * _UNIT}
+    print("\n" + json.dumps(figures))
 
 
 if __name__ == "__main__":
