@@ -111,6 +111,10 @@ def render_all(
         first, *others = list(errors)[:EXPLAINED]
         named = ", ".join([f"`resnetc explain {first}`", *(f"`{code}`" for code in others)])
         print(f"For more about an error, try {named}.", file=sys.stderr)
+        fixes = [d.fix.is_safe for diagnostics, _ in found for d in diagnostics if d.fix]
+        for count, options in ((sum(fixes), "--fix"), (fixes.count(False), "--fix --unsafe")):
+            if count:
+                print(f"`resnetc check {options}` mends {count} of these.", file=sys.stderr)
 
 
 def reporting(action: Callable[[], T]) -> T:

@@ -157,7 +157,7 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 def is_surely(word: str, meant: str) -> bool:
     """Whether ``word`` can hardly be anything but ``meant``: the same letters, or one slip of the fingers."""
-    if _letters(word) == _letters(meant):
+    if _letters(meant) in (_letters(word), _letters(word).removesuffix("2d")):
         return True
     matcher = difflib.SequenceMatcher(None, word, meant)
     kept = sum(block.size for block in matcher.get_matching_blocks())

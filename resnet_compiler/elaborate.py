@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Located
-from resnet_compiler.diagnostics import Label, error, misspelt
+from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage, build_structure
 from resnet_compiler.maker import NOTHING, Maker, Place
@@ -30,7 +30,13 @@ def elaborate(maker: Maker, identity: Identity) -> Graph | None:
         if given is not None:
             defaults[name] = Bound(UNKNOWN)
             with maker.findings.attempt():
-                defaults[name] = words.bind(given)
+                try:
+                    defaults[name] = words.bind(given)
+                except SpecError as refusal:
+                    meant = next((each.meant for each in refusal.diagnostics), None)
+                    if meant is not None:
+                        defaults[name] = Bound(BlockCall(meant))
+                    raise
     base = words.extended(defaults)
     top = base.extended(blocks.evaluate_let(maker, maker.network.let, base))
     named: dict[str, str] = {INPUT: INPUT}
@@ -167,7 +173,8 @@ def _stage(
                 stage.shortcut,
                 pattern.span,
             )
-        made.append(name)
+        if name in maker.scopes:  # else its layers were all left out
+            made.append(name)
     maker.stages.append(Stage(stage.name, tuple(made), value))
     return value
 

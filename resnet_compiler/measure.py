@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
-from resnet_compiler import codes
-from resnet_compiler.diagnostics import Diagnostic, Fix, error
 from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.operators.base import Tensor
 from resnet_compiler.shapes import Size
-from resnet_compiler.source import Mapping, Scalar
-from resnet_compiler.source import Sequence as SourceSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,48 +204,3 @@ def receptive_fields(graph: Graph) -> dict[str, tuple[int, int] | None]:
             width += (window[0][1] - 1) * before[1]
         fields[node.name] = (height, width)
     return fields
-
-
-def check_expectations(graph: Graph, root: Mapping) -> list[Diagnostic]:
-    """A diagnostic for each fact under `expect` that is not true."""
-    expected = root.get("expect")
-    if not isinstance(expected, Mapping):
-        return []
-    measures = Measures(graph)
-    found = []
-    for key, node in expected.entries:
-        name = str(key.value)
-        wanted: object = node.value if isinstance(node, Scalar) else None
-        if isinstance(node, SourceSequence):
-            wanted = [item.value for item in node.items if isinstance(item, Scalar)]
-        if wanted is None:
-            continue
-        actual: object = (
-            list(graph.concrete(graph.output))
-            if name == "output_shape"
-            else getattr(measures, name)
-        )
-        if wanted != actual:
-            notes = [f"{actual} = {measures.breakdown}"] if name == "weighted_layers" else []
-            found.append(
-                error(
-                    codes.EXPECT_FAILED,
-                    f"`{name}` is {_figure(actual)}, not {_figure(wanted)}",
-                    node.span,
-                    f"{_difference(actual, wanted)}expected here",
-                    notes=notes,
-                    fix=Fix(node.span, str(actual), is_safe=False),
-                )
-            )
-    return found
-
-
-def _figure(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _difference(actual: object, wanted: object) -> str:
-    if isinstance(actual, int) and isinstance(wanted, int):
-        more = actual - wanted
-        return f"{abs(more):,} {'fewer' if more > 0 else 'more'} than there are: "
-    return ""

@@ -10,11 +10,11 @@ from resnet_compiler import codes, source
 from resnet_compiler.definitions import network_of
 from resnet_compiler.diagnostics import Diagnostic, Fix, SpecError, error
 from resnet_compiler.elaborate import elaborate
+from resnet_compiler.expect import check_expectations
 from resnet_compiler.graph import Graph, Identity, Proof, verify_graph
 from resnet_compiler.library import Library, SpecFile, find_spec
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
 from resnet_compiler.maker import Maker
-from resnet_compiler.measure import check_expectations
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def compile_file(
             found = _sizes_below_minimum(graph, root)
             if not found:
                 verify_graph(graph)
-                found = check_expectations(graph, root)
+                found = check_expectations(graph, root, chain)
     except SpecError as failure:
         found = list(failure.diagnostics)
     found = _in_order(

@@ -105,6 +105,11 @@ def summary_text(graph: Graph, depth: Depth) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def stage_rows(measures: Measures) -> list[Row]:
+    """Name, block, depth, output, parameters and MACs of the stem, each stage and the head."""
+    return _rows(measures.graph, measures, "stage")[0]
+
+
 def _rows(graph: Graph, measures: Measures, depth: Depth) -> tuple[list[Row], list[int]]:
     layers = measures.layers
     if depth == "layer":
