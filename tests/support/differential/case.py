@@ -57,7 +57,7 @@ def stored_case(path: pathlib.Path) -> Case:
     return Case({MAIN: files.pop(MAIN), **files})
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Without anchors, which specs do not have."""
 
     def ignore_aliases(self, data: Any) -> bool:

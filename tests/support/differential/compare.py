@@ -210,7 +210,7 @@ def _verdict(sides: Sides, size: Size) -> None:
     promised = works_at(sides.graph, *size)
     at = f"{size[0]} × {size[1]}"
     try:
-        output = sides.torch(sides.image(2, size))
+        output = sides.torch(sides.image(1, size))
     except Exception as failure:
         if promised:
             raise Disagreement("verdict", f"torch fails at {at}, promised to work: {failure}") from None

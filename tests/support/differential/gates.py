@@ -122,6 +122,8 @@ def statistics_norm(body: Body) -> None:
 def affine(body: Body) -> None:
     """Learned numbers: a gain, an offset, a threshold; one per channel or one for all."""
     draw = body.draw
+    if body.numbered:  # a learned tensor cannot stand among numbers
+        return
     chosen = draw.sample((("mul", 1), ("shift", 0), ("maximum", -0.5)), draw.choice((1, 1, 2)))
     for word, fill in chosen:
         value = body.current

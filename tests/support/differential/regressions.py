@@ -32,10 +32,20 @@ def _words(detail: str) -> list[str]:
 def shrunk(case: Case, outcome: Outcome, opset: int, budget: int = 1500) -> Case:
     """A small case that fails in the same way."""
 
+    sizes = _sizes(case.files)
+
     def fails(files: Tree) -> bool:
-        return same_failure(files, outcome, opset)
+        return _sizes(files) >= sizes and same_failure(files, outcome, opset)
 
     return Case(shrink(dict(case.files), fails, budget))
+
+
+def _sizes(files: Any) -> set[tuple[str, str]]:
+    """Where a height or width is said; without them images would be large, and shrinking slow."""
+    trees = files.items() if isinstance(files, dict) else ()
+    inputs = [(n, tree.get("input")) for n, tree in trees if isinstance(tree, dict)]
+    said = [(name, given) for name, given in inputs if isinstance(given, dict)]
+    return {(name, axis) for name, given in said for axis in ("height", "width") if axis in given}
 
 
 def store(case: Case, outcome: Outcome, number: int, folder: pathlib.Path = FOLDER) -> pathlib.Path:
