@@ -56,6 +56,7 @@ def make_block(
         )
     if len(maker.nodes) == count or NOTHING in (value, output):
         return output
+    _refuse_numbers_beside_tensors(maker, name, count)
     maker.scopes[name] = Scope(
         name=name,
         block=block.name,
@@ -73,6 +74,21 @@ def make_block(
         span=span,
     )
     return output
+
+
+def _refuse_numbers_beside_tensors(maker: Maker, name: str, count: int) -> None:
+    """Refuse a learned tensor among layers whose names begin with a digit: no attributes of a class, they are put into a
+    container, and that holds modules only."""
+    inside = {each: each[len(name) + 1 :].split(".") for each in maker.made_since(count)}
+    learned = [n for n, parts in inside.items() if len(parts) == 1 and not maker.nodes[n].inputs]
+    numbered = [n for n, parts in inside.items() if parts[0][0].isdecimal()]
+    if learned and numbered:
+        raise maker.failure(
+            codes.INVALID_NAME,
+            f"`{inside[learned[0]][0]}`: a learned tensor cannot stand beside layers whose names begin with a digit",
+            maker.nodes[learned[0]].span,
+            help=["give those layers other names, or put a word before the number: `layers.0`"],
+        )
 
 
 def _environment(

@@ -105,6 +105,9 @@ def randomise_statistics(network: Any, image: Any, seed: int) -> None:
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         assert norm.running_mean is not None and norm.running_var is not None
+        # a channel that hardly changes has rounding for a variance, and dividing by it would tell nothing
+        norm.running_var.clamp_(min=1e-3 * norm.running_mean.square())
+        norm.running_var[norm.running_var == 0] = 1.0
         spread = norm.running_var.sqrt()
         norm.running_mean += 0.2 * spread * torch.randn(spread.shape, generator=random)
         norm.running_var *= 0.5 + torch.rand(spread.shape, generator=random)

@@ -104,7 +104,8 @@ class Reduce(Operator):
             "sum": "sum({}, ",
         }
         text = "{0}." + calls[self.by].format(dims) + "keepdim=True)"
-        return TorchExpression(text, operands="atom", makes_tensor=True)
+        is_new = self.by != "max"  # the gradient of a maximum needs its output
+        return TorchExpression(text, operands="atom", makes_tensor=is_new)
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
@@ -151,7 +152,8 @@ class Power(Operator):
             -1.0: "{0}.reciprocal()",
         }
         if self.exponent in known:
-            return TorchExpression(known[self.exponent], operands="atom", makes_tensor=True)
+            is_new = self.exponent == 2.0  # the gradient of the others needs their output
+            return TorchExpression(known[self.exponent], operands="atom", makes_tensor=is_new)
         arguments = (Argument("exponent", self.exponent),)
         return TorchExpression("{0}.pow({exponent})", arguments, operands="atom", makes_tensor=True)
 

@@ -95,7 +95,7 @@ class Bodies:
         if scope.join and scope.shortcut_layers:
             slot, steps = self._take_slot(scope, steps)
         uses = Counter(name for step in steps for name in step.inputs)
-        uses.update([scope.exit, *exits])
+        uses.update([scope.exit, *exits, *([slot.source] if slot else [])])
         steps, attributes = _contain(steps, uses)
         steps, attributes = _share(steps, attributes, uses)
         support = tuple(dict.fromkeys(step.support for step in steps if step.support))

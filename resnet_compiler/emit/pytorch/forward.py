@@ -73,6 +73,9 @@ class Statements:
 
     def _text(self, step: Step) -> str:
         """The step's expression; where it would be too long, its operands are written out first."""
+        for position, name in enumerate(step.inputs):
+            if step.template.count(f"{{{position}}}") > 1 and name in self._pending:
+                self._assign(name)  # what is read twice is worked out once
         text = _expression(step, [self._operand(name) for name in step.inputs])
         if len(text) + ROOM > WIDTH:
             for name in step.inputs:

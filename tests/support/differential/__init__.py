@@ -1,0 +1,2 @@
+"""Differential testing: specs by number, and what torch, ONNX Runtime and the compiler each say of
+one."""

@@ -1,0 +1,72 @@
+"""A spec with its files: by number, from a folder, and as text."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from support.differential.network import random_spec
+from support.differential.variants import MAIN, Files, random_files
+
+from resnet_compiler.library import SpecFile
+from resnet_compiler.pipeline import Compilation, compile_file
+
+
+@dataclass(frozen=True)
+class Case:
+    """The files that a spec consists of, by their names beside it; the spec itself is `net.yaml`."""
+
+    files: Mapping[str, Any]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return {name: as_text(tree) for name, tree in self.files.items()}
+
+    def compile(self) -> Compilation:
+        """The compilation of these files, in a folder of their own where there are several."""
+        texts = self.texts
+        if list(texts) == [MAIN]:
+            return compile_file(SpecFile(MAIN, None), texts[MAIN])
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.write(folder)
+            return compile_file(SpecFile(MAIN, folder / MAIN))
+
+    def write(self, folder: pathlib.Path, comment: str = "") -> None:
+        for name, text in self.texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text((comment if name == MAIN else "") + text, "utf-8")
+
+
+def case_number(number: int) -> Case:
+    """Spec `number`: the same on every machine."""
+    return Case(random_files(number, random_spec))
+
+
+def stored_case(path: pathlib.Path) -> Case:
+    """A case that was written: a YAML file, or a folder with `net.yaml` and what stands beside it."""
+    if path.is_file():
+        return Case({MAIN: yaml.safe_load(path.read_text("utf-8"))})
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.yaml"))
+    files: Files = {n: yaml.safe_load((path / n).read_text("utf-8")) for n in names}
+    return Case({MAIN: files.pop(MAIN), **files})
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Without anchors, which specs do not have."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def as_text(tree: Any) -> str:
+    """A tree as YAML."""
+    text: str = yaml.dump(
+        tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
+    )
+    return text
