@@ -9,9 +9,9 @@ from collections import Counter
 from functools import cache
 
 import pytest
+from support.differential.case import case_number, stored_case
 from support.differential.compare import examine, opset_of
 from support.differential.constructs import ALL, constructs
-from support.differential.case import case_number, stored_case
 from support.differential.regressions import FOLDER, stored
 
 from resnet_compiler import Graph

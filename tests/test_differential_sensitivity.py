@@ -237,5 +237,7 @@ def test_a_broken_compiler_is_seen(broken: Break, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_refused_spec_is_told_from_one_that_disagrees() -> None:
-    found = examine(Case({"net.yaml": {"name": "x", "stages": [{"a": {"block": "none_such", "depth": 1}}]}}))
+    found = examine(
+        Case({"net.yaml": {"name": "x", "stages": [{"a": {"block": "none_such", "depth": 1}}]}})
+    )
     assert (found.status, found.kind) == ("refused", "RC0207")

@@ -18,9 +18,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 sys.path[:0] = [str(folder) for folder in pathlib.Path(__file__).resolve().parents[1:3]]
 
-from support.differential.case import case_number
-from support.differential.compare import Outcome, examine, opset_of
-from support.differential.regressions import shrunk, store
+from support.differential.case import case_number  # noqa: E402
+from support.differential.compare import Outcome, examine, opset_of  # noqa: E402
+from support.differential.regressions import shrunk, store  # noqa: E402
 
 BATCH = 25
 

@@ -249,7 +249,9 @@ def _projection(body: Body, end: Value, rounds_up: bool) -> None:
             continue
         padding = [max(0, -e) for e in step.excess]
         if any(padding):
-            body.put("pad", {"border": padding}, step=type(step)((-2 * padding[0], -2 * padding[1])))
+            body.put(
+                "pad", {"border": padding}, step=type(step)((-2 * padding[0], -2 * padding[1]))
+            )
         kernel = [1 + e + 2 * p for e, p in zip(step.excess, padding, strict=True)]
         taken = type(step)((kernel[0] - 1, kernel[1] - 1))
         if kernel != [1, 1]:

@@ -111,9 +111,7 @@ class Body:
         name = self.line(word, arguments, sources, **more)
         return self.keep(name, before, step, channels)
 
-    def keep(
-        self, name: str, like: Value, step: Step | None = None, channels: Any = None
-    ) -> Value:
+    def keep(self, name: str, like: Value, step: Step | None = None, channels: Any = None) -> Value:
         """Make a line that was written the current value."""
         steps = extended(like.steps, step) if step else like.steps
         self.sizes.setdefault(steps, 1)

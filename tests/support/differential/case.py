@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from support.differential.network import random_spec
-from support.differential.variants import MAIN, Files, random_files
 
 from resnet_compiler.library import SpecFile
 from resnet_compiler.pipeline import Compilation, compile_file
+from support.differential.network import random_spec
+from support.differential.variants import MAIN, Files, random_files
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 def as_text(tree: Any) -> str:
     """A tree as YAML."""
     text: str = yaml.dump(
-        tree, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
+        tree,
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=None,
+        width=110,
+        allow_unicode=True,
     )
     return text

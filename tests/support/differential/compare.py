@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
+from resnet_compiler import Graph, Measures
+from resnet_compiler.emit.onnx import DEFAULT_OPSET, OPSETS, OUTPUT
+from resnet_compiler.prove import works_at
+from resnet_compiler.shapes import dim_at, shape_at
 from support import peers
 from support.differential.case import Case
 from support.differential.sides import Disagreement, Sides, agree_in_double, doing, make_sides
 from support.differential.trunk import weighted_layers
 
-from resnet_compiler import Graph, Measures
-from resnet_compiler.emit.onnx import DEFAULT_OPSET, OPSETS, OUTPUT
-from resnet_compiler.prove import works_at
-from resnet_compiler.shapes import dim_at, shape_at
-
 if TYPE_CHECKING:
-    from support.peers import Array
+    pass
 
 TOLERANCE = 1e-4
 Size = tuple[int, int]
@@ -151,7 +150,8 @@ def _counts(sides: Sides, size: Size) -> None:
     hooks = [
         see(name, module)
         for name, module in network.named_modules()
-        if name in graph.structure and (list(module.parameters()) or "Blur" in type(module).__name__)
+        if name in graph.structure
+        and (list(module.parameters()) or "Blur" in type(module).__name__)
     ]
     with doing("counting"), FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.from_numpy(sides.image(1, size)))
@@ -162,7 +162,9 @@ def _counts(sides: Sides, size: Size) -> None:
         raise Disagreement("MACs", f"torch {macs}, promised {measures.macs}")
     for name, shape in shapes.items():
         if shape != graph.concrete(name):
-            raise Disagreement("layer shape", f"{name}: torch {shape}, promised {graph.concrete(name)}")
+            raise Disagreement(
+                "layer shape", f"{name}: torch {shape}, promised {graph.concrete(name)}"
+            )
     activations = sum(prod(shapes[layer.name]) for layer in measures.layers if layer.macs)
     if activations != measures.activations:
         raise Disagreement("activations", f"torch {activations}, promised {measures.activations}")
@@ -213,12 +215,16 @@ def _verdict(sides: Sides, size: Size) -> None:
         output = sides.torch(sides.image(1, size))
     except Exception as failure:
         if promised:
-            raise Disagreement("verdict", f"torch fails at {at}, promised to work: {failure}") from None
+            raise Disagreement(
+                "verdict", f"torch fails at {at}, promised to work: {failure}"
+            ) from None
         return
     if promised:
         shape = shape_at(sides.graph.shape(sides.graph.output), _sizes(size))
         if output.shape[1:] != shape:
-            raise Disagreement("output shape", f"at {at}: torch {output.shape[1:]}, promised {shape}")
+            raise Disagreement(
+                "output shape", f"at {at}: torch {output.shape[1:]}, promised {shape}"
+            )
     elif not _repeats(sides.graph, size):
         raise Disagreement("verdict", f"torch works at {at}, promised to fail")
 

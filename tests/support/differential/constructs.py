@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from support.differential.case import Case
-
 from resnet_compiler import Graph
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.residual import CHOICES
 from resnet_compiler.shapes import Size
+from support.differential.case import Case
 
 OPERATOR_WORDS = frozenset(f"operator {word}" for word in OPERATORS)
 ATTRIBUTES = frozenset(
@@ -238,7 +237,12 @@ def _of_stages(tree: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(stages, list):
         return
     names = [next(iter(stage)) for stage in stages]
-    if any(source in names for layer in tree.get("head", []) for m in _mappings(layer) for source in _texts(m.get("from"))):
+    if any(
+        source in names
+        for layer in tree.get("head", [])
+        for m in _mappings(layer)
+        for source in _texts(m.get("from"))
+    ):
         yield "a head that reads stages"
     for stage in stages:
         ((name, body),) = stage.items()

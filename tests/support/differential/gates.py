@@ -144,7 +144,9 @@ def product(body: Body) -> None:
     now = body.current
     earlier = [each for each in body.values[:-1] if each.fits(now)]
     if earlier:
-        body.line(body.draw.choice(("sigmoid", "hard_sigmoid")), {}, [body.draw.choice(earlier).name])
+        body.line(
+            body.draw.choice(("sigmoid", "hard_sigmoid")), {}, [body.draw.choice(earlier).name]
+        )
         body.put("mul", {}, [now.name, body.last])
 
 

@@ -97,7 +97,7 @@ def act(body: Body) -> None:
         case 2 | 3:
             word = draw.choice(ACTS)
             if isinstance(word, dict):
-                ((name, arguments),) = word.items()
+                (name,) = word
                 body.put(name, {"slope": draw.choice((0.2, body.parameter("slope", 0.1, 0.3)))})
             else:
                 body.put(word)
@@ -126,9 +126,14 @@ def regularise(body: Body) -> None:
             body.put("dropout", draw.choice(({}, {"rate": 0.1})))
         case 1:
             rate = body.parameter("drop_path_rate", 0, 0.1, 0.2)
-            body.put("drop_path", {"rate": rate}, **({"when": f"{rate} > 0"} if body.chance(0.5) else {}))
+            body.put(
+                "drop_path", {"rate": rate}, **({"when": f"{rate} > 0"} if body.chance(0.5) else {})
+            )
         case 2:
-            body.put("scale", draw.choice(({"factor": 0.5}, {"factor": -1, "offset": 0.1}, {"offset": -0.25})))
+            body.put(
+                "scale",
+                draw.choice(({"factor": 0.5}, {"factor": -1, "offset": 0.1}, {"offset": -0.25})),
+            )
 
 
 def skip(body: Body) -> None:
@@ -165,7 +170,7 @@ def branches(body: Body) -> None:
 
 def split(body: Body) -> None:
     """Channels cut, one part convolved, all put back together."""
-    draw, start = body.draw, body.current
+    start = body.current
     if start.channels.by % 2:
         return
     half = start.channels.over(2)
@@ -178,9 +183,9 @@ def split(body: Body) -> None:
         if body.chance(0.5):
             second["stop"] = start.channels.written
     left = body.line("part", first, [start.name])
-    right = body.line("part", second, [start.name])
+    body.line("part", second, [start.name])
     body.line("conv", {"out": half.written, "kernel": 3})
-    body.put("concat", {}, [left, body.last] if body.chance(0.7) else [body.last, left, right][:2], like=start)
+    body.put("concat", {}, [left, body.last] if body.chance(0.7) else [body.last, left], like=start)
     if body.chance(0.6):
         body.put("shuffle", {"groups": 2})
 
@@ -194,7 +199,12 @@ def cascade(body: Body) -> None:
     group = body.word("cascade")
     # `body.last` is what the first turn begins with; every layer in the turn says what it reads
     turn = [
-        {f"{group}.piece.{{i}}": {"part": {"index": "i", "of": _number(pieces)}, "from": start.name}},
+        {
+            f"{group}.piece.{{i}}": {
+                "part": {"index": "i", "of": _number(pieces)},
+                "from": start.name,
+            }
+        },
         {
             f"{group}.sum.{{i}}": {
                 "add": {},
@@ -202,7 +212,11 @@ def cascade(body: Body) -> None:
                 "when": "i > 0",
             }
         },
-        {f"{group}.conv.{{i}}": {"conv": {"out": f"{start.channels.operand} // {pieces}", "kernel": 3}}},
+        {
+            f"{group}.conv.{{i}}": {
+                "conv": {"out": f"{start.channels.operand} // {pieces}", "kernel": 3}
+            }
+        },
         {
             f"{group}.cat.{{i}}": {
                 "concat": {},
@@ -229,7 +243,11 @@ def chain(body: Body) -> None:
     group = body.word("chain")
     count = body.parameter("turns", 1, 0, 2) if body.chance(0.6) else draw.choice((1, 2, "1 + 1"))
     layers: list[Layer] = [
-        {f"{group}.conv{{t}}": {"conv": {"out": start.channels.written, "kernel": draw.choice((1, 3))}}},
+        {
+            f"{group}.conv{{t}}": {
+                "conv": {"out": start.channels.written, "kernel": draw.choice((1, 3))}
+            }
+        },
         {f"{group}.act{{t}}": "act"},
     ]
     if body.chance(0.3):
@@ -239,7 +257,9 @@ def chain(body: Body) -> None:
     more: Layer = {"from": start.name} if not comes_before or body.chance(0.4) else {}
     if comes_before and body.chance(0.2):
         more["when"] = body.parameter("chained", True, False)
-    body.layers.append({group: {"repeat": {"index": "t", "count": count, "layers": layers}, **more}})
+    body.layers.append(
+        {group: {"repeat": {"index": "t", "count": count, "layers": layers}, **more}}
+    )
     body.last = ""
     # behind a repeat there is no name for the value: the next layer reads what comes
     body.layers.append({body.fresh("act"): "act"})
@@ -278,7 +298,9 @@ def resize(body: Body) -> None:
         case 1:
             body.put("conv", {"out": out.written, "kernel": 2}, step=Step((1, 1)))
         case 2:
-            body.put("conv", {"out": out.written, "kernel": [1, 2], "padding": 1}, step=Step((-2, -1)))
+            body.put(
+                "conv", {"out": out.written, "kernel": [1, 2], "padding": 1}, step=Step((-2, -1))
+            )
         case 3:
             arguments = {"kernel": 3, "stride": 1, "padding": 1, "dilation": 2}
             body.put("max_pool", arguments, step=Step((2, 2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,7 +99,21 @@ def random_spec(draw: random.Random) -> Layer:
     if not spec["head"]:
         del spec["head"]
     spec["input"] = _input(draft, *declared)
-    order = "name title doc input norm act defaults let names stem stages head blocks".split()
+    order = [
+        "name",
+        "title",
+        "doc",
+        "input",
+        "norm",
+        "act",
+        "defaults",
+        "let",
+        "names",
+        "stem",
+        "stages",
+        "head",
+        "blocks",
+    ]
     return {key: spec[key] for key in order if spec.get(key)}
 
 
@@ -136,7 +151,9 @@ def _stages(draft: Draft, templates: list[Template]) -> None:
     dotted = draw.random() < 0.2
     pattern = None
     if draw.random() < 0.3:
-        pattern = draw.choice(("{stage}.blocks.{index}", "{stage}_{index + 1}", "{stage}.b{block_index}"))
+        pattern = draw.choice(
+            ("{stage}.blocks.{index}", "{stage}_{index + 1}", "{stage}.b{block_index}")
+        )
         draft.spec["names"] = pattern
     count = draw.choice((1, 2, 2, 3))
     depths = [draw.choice((1, 1, 2, 2, 3)) for _ in range(count)]
@@ -217,7 +234,7 @@ def _shortcut(
         a == b and (keeps_rounding_up(template.steps) and not s)
         for a, b, s in zip(shapes, shapes[1:], strided, strict=False)
     ]
-    grows = all(a[0] <= b[0] for a, b in zip(shapes, shapes[1:], strict=False))
+    grows = all(a[0] <= b[0] for a, b in itertools.pairwise(shapes))
     choices: list[Any] = []
     if template.projects:
         choices += ["auto", "projection", "projection"]

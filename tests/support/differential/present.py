@@ -7,7 +7,6 @@ from typing import Any
 
 from support.differential.body import Layer
 
-
 EXPRESSIONS = (
     "{} * 1",
     "2 * {} // 2",

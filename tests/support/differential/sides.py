@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from support import peers
-
 from resnet_compiler import Graph, verify, weights
 from resnet_compiler.emit.onnx import OUTPUT, check_onnx, emit_onnx
 from resnet_compiler.graph import INPUT
+from support import peers
 
 if TYPE_CHECKING:
     import onnx

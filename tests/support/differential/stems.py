@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from support.differential.body import Layer
-
 from resnet_compiler.shapes import window_size
+from support.differential.body import Layer
 
 Window = tuple[int, int, int, int, bool]
 """Kernel, stride, padding, dilation, whether rounded up."""
@@ -57,7 +56,10 @@ STEMS = (
         least=16,
     ),
     Stem(
-        [{"stem.conv": {"conv": {"out": 8, "kernel": 4, "stride": 4, "padding": 0}}}, {"stem.norm": "norm"}],
+        [
+            {"stem.conv": {"conv": {"out": 8, "kernel": 4, "stride": 4, "padding": 0}}},
+            {"stem.norm": "norm"},
+        ],
         8,
         ((4, 4, 0, 1, False),),
         stride=4,
@@ -125,12 +127,24 @@ def head(
         case 0:
             return []
         case 1:
-            return [{"last_norm": "norm"}, {"last_act": "act"}, {"squeezed": "global_avg_pool"}, linear]
+            return [
+                {"last_norm": "norm"},
+                {"last_act": "act"},
+                {"squeezed": "global_avg_pool"},
+                linear,
+            ]
         case 2:
             bias = {"linear": {"out": 4, "bias": False}}
-            return [{"squeezed": {"reduce": {"by": "max"}}}, {"flat": {"reshape": {"to": -1}}}, {"fc": bias}]
+            return [
+                {"squeezed": {"reduce": {"by": "max"}}},
+                {"flat": {"reshape": {"to": -1}}},
+                {"fc": bias},
+            ]
         case 3:
-            return [{"score": {"conv": {"out": 2, "kernel": 1, "bias": True}}}, {"map": {"softmax": {"over": "space"}}}]
+            return [
+                {"score": {"conv": {"out": 2, "kernel": 1, "bias": True}}},
+                {"map": {"softmax": {"over": "space"}}},
+            ]
         case 4 if len(stages) > 1:
             pools: list[Layer] = [
                 {f"each{index}": {draw.choice(("global_avg_pool", "reduce")): {}, "from": name}}
@@ -138,7 +152,11 @@ def head(
             ]
             sources = [f"each{index}" for index in range(len(stages))]
             starred = draw.random() < 0.5
-            return [*pools, {"all": {"concat": {}, "from": "each*" if starred else sources}}, linear]
+            return [
+                *pools,
+                {"all": {"concat": {}, "from": "each*" if starred else sources}},
+                linear,
+            ]
         case 5:
             return [
                 {"squeezed": "global_avg_pool"},
@@ -149,7 +167,10 @@ def head(
                 {"probabilities": "softmax"},
             ]
         case 6:
-            return [{"rows": {"reduce": {"over": "height", "by": "mean"}}}, {"last": {"conv": {"out": 4, "kernel": [1, 3]}}}]
+            return [
+                {"rows": {"reduce": {"over": "height", "by": "mean"}}},
+                {"last": {"conv": {"out": 4, "kernel": [1, 3]}}},
+            ]
         case 7:
             parts = {"reduce": {"by": "variance", "over": "groups", "groups": 2}}
             return [{"variance": parts}, {"score": linear["fc"]}]

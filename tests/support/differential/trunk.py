@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from support.differential.sides import Sides
-
 from resnet_compiler.emit.onnx import OUTPUT
+from support.differential.sides import Sides
 
 if TYPE_CHECKING:
     import onnx

@@ -112,7 +112,11 @@ def _layers(draw: random.Random, base: Layer, variant: Layer) -> None:
         elif layers:
             changed: Layer = {}
             for name, body in [next(iter(layer.items())) for layer in layers]:
-                calls = [key for key in body if body[key] and key not in ("from", "when")] if isinstance(body, dict) else []
+                calls = (
+                    [key for key in body if body[key] and key not in ("from", "when")]
+                    if isinstance(body, dict)
+                    else []
+                )
                 if calls and draw.random() < 0.6:
                     attribute = draw.choice(list(body[calls[0]]))
                     changed[name] = {calls[0]: {attribute: body[calls[0]][attribute]}}
