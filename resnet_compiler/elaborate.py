@@ -173,7 +173,8 @@ def _stage(
                 stage.shortcut,
                 pattern.span,
             )
-        made.append(name)
+        if name in maker.scopes:  # else its layers were all left out
+            made.append(name)
     maker.stages.append(Stage(stage.name, tuple(made), value))
     return value
 

@@ -14,7 +14,7 @@ import networkx as nx
 
 from resnet_compiler.diagnostics import Span
 from resnet_compiler.names import NAME
-from resnet_compiler.operators.base import Operator, show
+from resnet_compiler.operators.base import Operator
 from resnet_compiler.shapes import Dim, Disagreement, Extent, Shape, shape_at
 
 Section = Literal["stem", "stages", "head"]
@@ -70,7 +70,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A stage: the blocks in it, in order, and the node its output leaves from."""
+    """A stage: the blocks in it that have layers, in order, and the node its output leaves from."""
 
     name: str
     blocks: tuple[str, ...]
@@ -179,47 +179,17 @@ def build_structure(nodes: Mapping[str, Node]) -> nx.MultiDiGraph[str]:
 
 
 def verify_graph(graph: Graph) -> None:
-    """Check what must hold before and after every pass.
-
-    Names are unique and in topological order, inputs exist, arities fit, shapes are what the operators infer, every
-    join's constant dimensions are equal, nothing is dead, and the output exists.
+    """Check what must hold before and after every pass: all of `rules`, in their order.
 
     Raises:
-        GraphError: naming the node and the rule it breaks.
+        GraphError: the first finding, naming the node (or scope, or stage) and the rule that it breaks.
     """
-    structure = graph.structure
-    seen = {INPUT}
-    for name in structure:
-        if name == INPUT:
-            continue
-        node = graph[name]
-        if node.name != name or node.name in seen:
-            raise GraphError(f"{node.name}: the name is taken twice or filed under another")
-        for source in node.inputs:
-            if source not in seen:
-                raise GraphError(f"{node.name}: its input {source} does not come before it")
-        arity = node.operator.arity
-        if len(node.inputs) != arity if arity is not None else len(node.inputs) < 2:
-            raise GraphError(
-                f"{node.name}: {node.operator.word} takes {'two or more' if arity is None else arity} inputs"
-            )
-        shapes = graph.input_shapes(node)
-        if node.operator.infer(shapes) != node.shape:
-            raise GraphError(f"{node.name}: its shape is not {show(node.shape)}")
-        for _, left, right in node.operator.must_agree(shapes):
-            if isinstance(left, int) and isinstance(right, int) and left != right:
-                raise GraphError(f"{node.name}: joins {left} and {right}")
-        seen.add(node.name)
-    edges = sorted(structure.edges(keys=True))
-    wanted = sorted((s, n.name, position) for n in graph for position, s in enumerate(n.inputs))
-    if edges != wanted:
-        raise GraphError("the edges are not those of the nodes' inputs")
-    if graph.output not in seen:
-        raise GraphError(f"the output {graph.output} does not exist")
-    alive = nx.ancestors(structure, graph.output) | {graph.output}
-    for node in graph:
-        if node.name not in alive:
-            raise GraphError(f"{node.name}: nothing uses it")
+    from resnet_compiler.rules import RULES, View  # they are about what is defined here
+
+    view = View(graph)
+    for rule in RULES:
+        for name, finding in rule(view):
+            raise GraphError(f"{name}: {finding} ({rule.__name__.replace('_', ' ')})")
 
 
 __all__ = [

@@ -8,9 +8,9 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from resnet_compiler import codes, definitions, layers
-from resnet_compiler.definitions import Layer, Located
+from resnet_compiler.definitions import Call, Layer, Located
 from resnet_compiler.diagnostics import Diagnostic, Fix, Label, Span, SpecError, error
-from resnet_compiler.graph import Node, Proof
+from resnet_compiler.graph import INPUT, Node, Proof
 from resnet_compiler.operators.base import show
 from resnet_compiler.prove import prove_join
 from resnet_compiler.shapes import (
@@ -19,6 +19,7 @@ from resnet_compiler.shapes import (
     Extent,
     Shape,
     Size,
+    dim_at,
     same_for_all,
     shape_at,
     window_size,
@@ -96,7 +97,8 @@ def _mismatch(
             notes=_reasons(node, [maker.shape(source) for source in node.inputs]),
             help=_swapped(node, left, right),
         )
-    said = str(choice.value) if choice and isinstance(choice.value, str) else "auto"
+    value = choice.value if choice else "auto"
+    said = value.word if isinstance(value, Call) else str(value)
     reason = {
         "identity": "an identity cannot change the shape",
         "auto": "the block's own projection does not give the residual path's shape"
@@ -183,8 +185,11 @@ def _ways_out(
             lines.append(
                 f"write `shortcut: projection` (the block's own; adds {cost:,} parameters),"
             )
-    left, right = (maker.shape(source) for source in node.inputs[:2])
-    if said != "zero_pad" and _zero_pad_fits(left, right):
+    if (
+        said != "zero_pad"
+        and place is not None
+        and _zero_pad_fits(maker.shape(node.inputs[0]), maker.shape(place.layers[INPUT]))
+    ):
         lines.append(
             f"{'or ' if lines else 'write `shortcut: '}{'`' if lines else ''}zero_pad` (adds none)"
         )
@@ -194,14 +199,14 @@ def _ways_out(
     return ["\n".join(lines)] if lines else []
 
 
-def _zero_pad_fits(left: Shape, right: Shape) -> bool:
-    """Whether subsampling and padding with zeros would bring the shortcut to the residual path's shape."""
-    if len(left) != 3 or len(right) != 3 or not isinstance(left[0], int):
+def _zero_pad_fits(path: Shape, entry: Shape) -> bool:
+    """Whether subsampling and padding with zeros would bring a block's input to the residual path's shape."""
+    if len(path) != 3 or len(entry) != 3 or not isinstance(path[0], int):
         return False
-    stride = stride_between(right, left)
+    stride = stride_between(entry, path)
     strides = stride if isinstance(stride, tuple) else (stride, stride)
-    sizes = tuple(window_size(size, 1, s, 0) for size, s in zip(right[1:], strides, strict=True))
-    return isinstance(right[0], int) and left[0] >= right[0] and sizes == left[1:]
+    sizes = tuple(window_size(size, 1, s, 0) for size, s in zip(entry[1:], strides, strict=True))
+    return isinstance(entry[0], int) and path[0] >= entry[0] and sizes == path[1:]
 
 
 def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> int | None:
@@ -228,14 +233,23 @@ def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> in
 def _some_sizes(
     maker: Maker, node: Node, scope: str, found: Disagreement, is_residual: bool
 ) -> Diagnostic:
-    left, right = (maker.shape(source) for source in node.inputs[:2])
+    pairs = node.operator.must_agree([maker.shape(source) for source in node.inputs])
+    there = {**maker.declared, found.axis: found.extent}
+    sides = next(
+        _sides(left, right, is_residual)
+        for _, left, right in pairs
+        if (dim_at(left, there), dim_at(right, there)) == (found.left, found.right)
+    )
     sizes = " × ".join(str(extent.declared) for extent in maker.extents)
-    position = 1 if found.axis == "H" else 2
-    sides = _sides(left[position], right[position], is_residual)
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
-    axes = f"{{multiple_of: {_multiple_that_holds(maker, node)}}}"
     pools = _rounding_down(maker, scope)
     way = _rounding_up(maker, pools[0]) if pools else "make both branches round alike"
+    multiple = _multiple_that_holds([(left, right) for _, left, right in pairs if left != right])
+    if multiple is None:
+        way = "make both branches follow the size of the image alike"
+    else:
+        axes = f"{{multiple_of: {multiple}}}"
+        way += f", or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
@@ -243,24 +257,22 @@ def _some_sizes(
         notes=[
             f"{sides}; the next size where they differ is {found.extent}: {found.left} against {found.right}"
         ],
-        help=[
-            f"{way}, or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
-        ],
+        help=[way],
         severity="error" if claimed else "warning",
     )
 
 
-def _multiple_that_holds(maker: Maker, node: Node) -> int:
-    """The least power of two such that the join holds for all its multiples."""
-    pairs = node.operator.must_agree([maker.shape(source) for source in node.inputs])
-    multiple = 1
-    while multiple < 2**20 and not all(
-        same_for_all(left, right, Extent(left.axis, multiple, True, multiple, multiple))
-        for _, left, right in pairs
-        if isinstance(left, Size)
-    ):
-        multiple *= 2
-    return multiple
+def _multiple_that_holds(pairs: Iterable[tuple[Dim, Dim]]) -> int | None:
+    """The least power of two such that sizes are equal for all its multiples. There is none where they part for good."""
+    for multiple in (1 << power for power in range(21)):
+        if all(
+            same_for_all(left, right, Extent(side.axis, multiple, True, multiple, multiple))
+            for left, right in pairs
+            for side in (left, right)
+            if isinstance(side, Size)
+        ):
+            return multiple
+    return None
 
 
 def _rounding_down(maker: Maker, scope: str) -> list[Node]:

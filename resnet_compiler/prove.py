@@ -56,7 +56,7 @@ def _compare(
         extent = by_axis[min(axes)]
         return True, _part_from(left, right, extent, declared)
     extent = by_axis[axes.pop()]
-    return True, next_disagreement(left, right, extent, extent.declared + 1)
+    return True, next_disagreement(left, right, extent, extent.declared)
 
 
 def _part_from(left: Dim, right: Dim, extent: Extent, declared: dict[str, int]) -> Disagreement:

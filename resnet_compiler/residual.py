@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 CHOICES = ("auto", "identity", "projection", "fitting", "none")
 """What `shortcut:` may say besides the name of a block."""
 
+ADD = Add()
+"""The sum of both paths: one for all, so that residual adds are seen to be alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -60,7 +63,7 @@ def make_residual(
         return layers.make_layers(maker, block.after, place, path), Joined(None, kind)
     on_shortcut = tuple(maker.made_since(before))
     name = place.name("add")
-    maker.add_node(name, Add(), [path, shortcut], None, block.span)
+    maker.add_node(name, ADD, [path, shortcut], None, block.span)
     joins.prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)
     place.layers["add"] = name
     return layers.make_layers(maker, block.after, place, name), Joined(name, kind, on_shortcut)

@@ -130,19 +130,14 @@ def next_disagreement(left: Dim, right: Dim, extent: Extent, start: int) -> Disa
     """The first admitted extent from ``start`` on at which the two sizes differ, or None when there is none at all.
 
     Both must depend on ``extent.axis`` or be constant. The search is exact: with equal strides the difference repeats
-    with the stride, so one period decides; with unequal strides the two lines part, and it ends where they have.
+    with the stride, so one period decides; with unequal strides the two lines part, so there is one to find.
     """
     if left == right:
         return None
     step = extent.multiple_of
-    first = -(-max(start, extent.minimum) // step) * step
-    left_stride = left.stride if isinstance(left, Size) else 0
-    right_stride = right.stride if isinstance(right, Size) else 0
-    if left_stride == right_stride:
-        count = max(1, left_stride // math.gcd(left_stride, step))
-    else:
-        count = _extents_until_parted(left, right, first) // step + 2
-    at, end = first, first + count * step
+    at = -(-max(start, extent.minimum) // step) * step
+    strides = [dim.stride if isinstance(dim, Size) else 0 for dim in (left, right)]
+    end = at + max(step, math.lcm(*strides, step)) if len(set(strides)) == 1 else math.inf
     while at < end:
         a, b = dim_at(left, {extent.axis: at}), dim_at(right, {extent.axis: at})
         if a != b:
@@ -150,20 +145,6 @@ def next_disagreement(left: Dim, right: Dim, extent: Extent, start: int) -> Disa
         change = min(dim.next_change(at) for dim in (left, right) if isinstance(dim, Size))
         at = -(-change // step) * step  # in between, neither size changes
     return None
-
-
-def _extents_until_parted(left: Dim, right: Dim, first: int) -> int:
-    """How far beyond ``first`` two sizes of different strides can go on being equal, at most."""
-
-    def line(dim: Dim) -> tuple[int, int, int]:  # slope as numerator/denominator, and value bound
-        if isinstance(dim, Size):
-            return 1, dim.stride, abs(dim.offset)
-        return 0, 1, abs(dim)
-
-    (n1, d1, c1), (n2, d2, c2) = line(left), line(right)
-    slope = abs(n1 * d2 - n2 * d1)  # over d1*d2, at least 1 since the strides differ
-    gap = 4 + (c1 // d1) + (c2 // d2)
-    return first + (gap * d1 * d2) // slope + 1
 
 
 def same_for_all(left: Dim, right: Dim, extent: Extent | None) -> bool:

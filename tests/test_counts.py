@@ -230,6 +230,27 @@ def test_the_breakdown_of_mixed_blocks_lists_each_kind() -> None:
     assert (breakdown.stem, breakdown.blocks, breakdown.total) == (1, (3, 3, 3, 2, 2), 16)
 
 
+def test_blocks_whose_layers_are_all_left_out_are_none() -> None:
+    graph = compile_text(
+        "name: net\n"
+        "stages:\n"
+        "  - layer1: {block: maybe, depth: 2, there: [false, true]}\n"
+        "  - layer2: {block: maybe, depth: 2, there: false}\n"
+        "head: [{pool: global_avg_pool}]\n"
+        "blocks:\n"
+        "  maybe:\n"
+        "    parameters: {there: required}\n"
+        "    layers: [{conv: {conv: {out: 8, kernel: 3}, when: there}}]\n"
+    )
+    stages = {stage.name: (stage.blocks, stage.exit) for stage in graph.stages}
+    assert stages == {
+        "layer1": (("layer1.1",), "layer1.1.conv"),
+        "layer2": ((), "layer1.1.conv"),
+    }
+    assert str(Measures(graph).breakdown) == "1 (1 block × 1)"
+    compile(resnet_compiler.emit_pytorch(graph), "model.py", "exec")
+
+
 def test_neither_gates_nor_projections_count_as_weighted_layers() -> None:
     measures = Measures(compile_text(GATED))
     with_weights = {layer.name for layer in measures.layers if layer.macs}

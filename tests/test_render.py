@@ -300,6 +300,7 @@ def test_json() -> None:
         "range": where,
         "labels": [{"file": "a.yaml", "range": where, "text": "why"}],
         "notes": ["n"],
+        "fix": None,
     }
     assert to_dict(diagnostic) == expected
     assert json.loads(render([diagnostic, RESNET_ERROR], "json")) == [

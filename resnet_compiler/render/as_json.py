@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from resnet_compiler.diagnostics import Diagnostic, Span
+from resnet_compiler.diagnostics import Diagnostic, Fix, Span
 
 
 def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], color: bool) -> str:
@@ -30,6 +30,16 @@ def to_dict(diagnostic: Diagnostic) -> dict[str, object]:
             for label in (*primary, *diagnostic.secondary)
         ],
         "notes": list(diagnostic.notes),
+        "fix": _fix(diagnostic.fix) if diagnostic.fix else None,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, object]:
+    return {
+        "file": fix.span.file,
+        "range": _range(fix.span),
+        "text": fix.text,
+        "safe": fix.is_safe,
     }
 
 

@@ -217,11 +217,8 @@ def _cuts(graph: Graph, body: Body) -> tuple[list[Step], list[list[Step]], list[
     outputs = [step.output for step in body.steps]
     if any(stage.exit not in outputs for stage in graph.stages):
         return None
-    first = (
-        graph.scopes[graph.stages[0].blocks[0]].entry
-        if graph.stages[0].blocks[0] in graph.scopes
-        else None
-    )
+    blocks = graph.stages[0].blocks
+    first = graph.scopes[blocks[0]].entry if blocks else None
     start = outputs.index(first) + 1 if first in outputs else 0
     bounds = [start, *(outputs.index(stage.exit) + 1 for stage in graph.stages)]
     pieces = [list(body.steps[a:b]) for a, b in pairwise(bounds)]
