@@ -11,9 +11,11 @@ import onnx
 import pytest
 from support import peers
 from support.folding import onnx_of
+from typer.testing import CliRunner
 
 import resnet_compiler
 from resnet_compiler import Folded, api, weights
+from resnet_compiler.cli import app
 from resnet_compiler.emit.onnx import check_onnx
 
 SIMPLIFIED = {
@@ -125,3 +127,18 @@ def test_weights_beside_the_model(tmp_path: pathlib.Path, monkeypatch: pytest.Mo
     for a, b in zip(inside.graph.initializer, beside.graph.initializer, strict=True):
         assert (a.name, list(a.dims)) == (b.name, list(b.dims))
         assert np.array_equal(onnx.numpy_helper.to_array(a), onnx.numpy_helper.to_array(b)), a.name
+
+
+def test_build_writes_it_where_fold_is_asked_for(tmp_path: pathlib.Path) -> None:
+    def built(*options: str) -> tuple[str, bytes]:
+        result = CliRunner().invoke(app, ["build", "cifar/resnet20", "-o", str(tmp_path), *options])
+        assert result.exit_code == 0, result.output
+        made = tmp_path / "resnet20"
+        return (made / "model.py").read_text("utf-8"), (made / "model.onnx").read_bytes()
+
+    graph, folded = resnet_compiler.compile("cifar/resnet20"), folded_of("cifar/resnet20")
+    plain = (resnet_compiler.emit_pytorch(graph), resnet_compiler.emit_onnx(graph, seed=3))
+    wanted = (resnet_compiler.emit_pytorch(folded), resnet_compiler.emit_onnx(folded, seed=3))
+    assert built("--seed", "3") == built("--no-fold", "--seed", "3") == plain
+    assert built("--fold", "--seed", "3") == wanted
+    assert "BatchNorm" in plain[0] and "BatchNorm" not in wanted[0]
