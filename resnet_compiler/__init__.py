@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from resnet_compiler.api import build_onnx, compile, emit_onnx, emit_pytorch
+    from resnet_compiler.api import Folded, build_onnx, compile, emit_onnx, emit_pytorch, fold
     from resnet_compiler.diagnostics import Diagnostic, SpecError
     from resnet_compiler.graph import Graph
     from resnet_compiler.measure import Measures
 
 __all__ = [
     "Diagnostic",
+    "Folded",
     "Graph",
     "Measures",
     "SpecError",
@@ -31,6 +32,7 @@ __all__ = [
     "compile",
     "emit_onnx",
     "emit_pytorch",
+    "fold",
 ]
 
 _HOMES = {

@@ -27,6 +27,7 @@ from resnet_compiler.console import (
 )
 
 if TYPE_CHECKING:
+    from resnet_compiler.api import Folded
     from resnet_compiler.graph import Graph
     from resnet_compiler.output import Content
 
@@ -154,6 +155,13 @@ def build(
         bool,
         typer.Option("--check", help="Write nothing; exit 1 with a diff where the disk is stale."),
     ] = False,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            "--fold/--no-fold",
+            help="For inference: batch norms folded into the convolutions, weights standardised, no dropout.",
+        ),
+    ] = False,
     opset: Annotated[int, typer.Option(help="The ONNX opset, 13 to 22.", min=13, max=22)] = 18,
     seed: Annotated[int, typer.Option(help="The seed of the weights in the ONNX.", min=0)] = 0,
     style: HowWritten = Format.full,
@@ -161,10 +169,14 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
+    from resnet_compiler import api
+
     graphs = reading(limit, style.value).graphs_or_exit(specs)
+    networks = [api.fold(graph) if fold else graph for graph in graphs]
+    graphs = [api.graph_of(network) for network in networks]
     files: dict[pathlib.Path, Content] = {}
     taken: set[str] = set()
-    for graph in graphs:
+    for graph, network in zip(graphs, networks, strict=True):
         for path, wanted in _destinations(graph, output, target, len(graphs)):
             key = path.as_posix().casefold()  # some file systems know no case
             if key in taken:
@@ -172,7 +184,7 @@ def build(
                     f"two specs are called {graph.identity.name}: both would be written to {path.as_posix()}"
                 )
             taken.add(key)
-            files |= _emit(graph, wanted, path, opset, seed)
+            files |= _emit(network, wanted, path, opset, seed)
     if check_only:
         from resnet_compiler.output import stale, stale_outputs
 
@@ -427,13 +439,13 @@ def _destinations(
 
 
 def _emit(
-    graph: Graph, target: Target, path: pathlib.Path, opset: int, seed: int
+    network: Graph | Folded, target: Target, path: pathlib.Path, opset: int, seed: int
 ) -> dict[pathlib.Path, Content]:
     from resnet_compiler import api
 
     if target is Target.torch:
-        return {path: [api.emit_pytorch(graph).encode()]}
-    files = api.onnx_files(graph, path.name, opset=opset, seed=seed)
+        return {path: [api.emit_pytorch(network).encode()]}
+    files = api.onnx_files(network, path.name, opset=opset, seed=seed)
     return {path.with_name(name): content for name, content in files.items()}
 
 

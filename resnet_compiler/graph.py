@@ -115,6 +115,8 @@ class Graph:
     scopes: Mapping[str, Scope] = field(repr=False)
     stages: tuple[Stage, ...]
     proofs: tuple[Proof, ...] = field(repr=False)
+    passes: tuple[str, ...] = ()
+    """The passes that made it what it is, in order."""
 
     def __iter__(self) -> Iterator[Node]:
         for name in self.structure:

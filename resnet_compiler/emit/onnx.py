@@ -192,8 +192,9 @@ def _empty(
     model: onnx.ModelProto, stored: Sequence[tuple[str, Tensor, Operator]]
 ) -> Iterator[onnx.TensorProto]:
     """Add an initializer for each tensor, without its data."""
-    for name, tensor, _ in stored:
-        yield model.graph.initializer.add(name=name, data_type=_float_type(), dims=tensor.shape)
+    for name, tensor, operator in stored:
+        dims = operator.onnx_dims(tensor)
+        yield model.graph.initializer.add(name=name, data_type=_float_type(), dims=dims)
 
 
 def _as_bytes(values: Array) -> bytes:
@@ -253,10 +254,11 @@ def _external_initializers(
     from onnx import StringStringEntryProto, TensorProto
 
     protos, offset = [], 0
-    for name, tensor, _ in stored:
+    for name, tensor, operator in stored:
         offset += -offset % ALIGNMENT
         length = 4 * prod(tensor.shape)
-        proto = TensorProto(name=name, data_type=_float_type(), dims=tensor.shape)
+        dims = operator.onnx_dims(tensor)
+        proto = TensorProto(name=name, data_type=_float_type(), dims=dims)
         proto.data_location = TensorProto.EXTERNAL
         where = {"location": data_file, "offset": str(offset), "length": str(length)}
         proto.external_data.extend(StringStringEntryProto(key=k, value=v) for k, v in where.items())
@@ -302,6 +304,7 @@ def _metadata(graph: Graph, version: str) -> dict[str, str]:
         "parameters": str(measures.parameters),
         "macs": str(measures.macs),
         "macs_at": " x ".join(str(extent.declared) for extent in graph.extents),
+        **({"passes": ", ".join(graph.passes)} if graph.passes else {}),
     }
 
 

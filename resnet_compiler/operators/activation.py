@@ -141,6 +141,9 @@ class Dropout(Operator):
 
     rate: float = attribute("number", "share of elements zeroed", 0.5)
 
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return True
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
             "nn.Dropout", (Argument("p", self.rate, 0.5, positional=True),), stateless=True
@@ -163,6 +166,9 @@ class DropPath(Operator):
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])
         return inputs[0]
+
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return True
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         arguments = (Argument("rate", self.rate, positional=True),)

@@ -39,14 +39,16 @@ class Parameter(Operator):
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
         return (Tensor("", (self.channels,), "constant", self.fill),)
 
+    def onnx_dims(self, tensor: Tensor) -> tuple[int, ...]:
+        return (*tensor.shape, 1, 1)
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchParameter:
         return TorchParameter((self.channels,), self.fill, "[:, None, None]")
 
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        shape = builder.integers("shape", (self.channels, 1, 1))
-        return builder.node("Reshape", [builder.parameter(""), shape], "value")
+        return builder.parameter("")
 
 
 _AXES = {
@@ -131,9 +133,10 @@ class Reduce(Operator):
             result = builder.reduce_mean([square], last, axes)
         if self.over != "groups":
             return result
-        width = builder.integers("widths", (1, 1, channels // self.groups))
-        wide = builder.node("Expand", [result, width], "wide")
-        return builder.node("Reshape", [wide, builder.integers("shape", (0, channels, 1, 1))])
+        if channels > self.groups:
+            width = builder.integers("widths", (1, 1, channels // self.groups))
+            result = builder.node("Expand", [result, width], "wide")
+        return builder.node("Reshape", [result, builder.integers("shape", (0, channels, 1, 1))])
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,9 @@ class Power(Operator):
     word: ClassVar[str] = "power"
 
     exponent: float = attribute("number", "the power")
+
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return self.exponent == 1
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         known = {
@@ -180,6 +186,9 @@ class Scale(Operator):
 
     factor: float = attribute("number", "what it is multiplied by", 1.0)
     offset: float = attribute("number", "what is added", 0.0)
+
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return (self.factor, self.offset) == (1, 0)
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         factor, offset = self.factor, self.offset

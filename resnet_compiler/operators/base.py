@@ -285,6 +285,10 @@ class Operator:
         """The least height and width of its input, beyond what leaves its output at least one pixel."""
         return 1
 
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        """Whether its output is its input where nothing is trained."""
+        return False
+
     @property
     def starts_at_zero(self) -> bool:
         """Whether its weight begins at zero, so that a residual block begins as the identity (Goyal et al. 2017)."""
@@ -293,6 +297,10 @@ class Operator:
     def inference_value(self, name: str, value: Any) -> Any:
         """What stands for one of its tensors (a numpy array, or a run of its rows) where nothing is trained."""
         return value
+
+    def onnx_dims(self, tensor: Tensor) -> tuple[int, ...]:
+        """The dimensions of one of its tensors in ONNX, where it must broadcast as it is: no node is spent on that."""
+        return tensor.shape
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
         raise NotImplementedError(self.word)

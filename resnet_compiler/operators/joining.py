@@ -191,6 +191,9 @@ class Part(Operator):
         width = channels // self.of
         return self.index * width, (self.index + 1) * width
 
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return self._run(inputs[0]) == (0, inputs[0][0])
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         if self.index is None:
             start, stop = self._run(inputs[0])

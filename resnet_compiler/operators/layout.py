@@ -41,6 +41,9 @@ class Subsample(Operator):
     def window(self) -> tuple[Pair, Pair]:
         return (1, 1), self.stride
 
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return self.stride == (1, 1)
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         height, width = self.stride
         arguments = (Argument("stride_height", height), Argument("stride_width", width))
@@ -86,6 +89,9 @@ class Pad(Operator):
     def _amounts(self, shape: Shape) -> tuple[int, int, int]:
         channels, _, _ = need_feature_map(self.word, shape)
         return (self.channels or channels) - channels, *self.border
+
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return not any(self._amounts(inputs[0]))
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchForm:
         extra, height, width = self._amounts(inputs[0])
@@ -137,6 +143,9 @@ class Reshape(Operator):
             raise ShapeError(f"{show(inputs[0])} cannot become {list(self.to)}", "to")
         return tuple(total // known if dim == -1 else dim for dim in self.to)
 
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return self.infer(inputs) == inputs[0]
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         flat = "{0}.flatten(1)" if len(inputs[0]) > 1 else "{0}"
         if len(self.to) == 1:
@@ -166,6 +175,9 @@ class Shuffle(Operator):
         if channels % self.groups:
             raise ShapeError(f"{self.groups} groups do not divide {channels} channels", "groups")
         return inputs[0]
+
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return self.groups in (1, inputs[0][0])
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         arguments = (Argument("groups", self.groups, positional=True),)

@@ -94,6 +94,9 @@ class GroupNorm(Operator):
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
         return _scale_and_shift(self.word, inputs[0], self.zero_init)
 
+    def onnx_dims(self, tensor: Tensor) -> tuple[int, ...]:
+        return (*tensor.shape, 1, 1)
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
             "nn.GroupNorm",
@@ -108,25 +111,21 @@ class GroupNorm(Operator):
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        # GroupNormalization changed its meaning between opsets 18 and 21; InstanceNormalization over the groups, laid
-        # out as (N, groups, rest), is the same at every opset.
+        # GroupNormalization changed its meaning between opsets 18 and 21; InstanceNormalization over the groups is the
+        # same at every opset. Laid out as (N, groups, channels of one × H, W), -1 can be told from the rest both ways.
         channels = shapes[0][0]
         assert isinstance(channels, int)
-        shape = builder.node("Shape", inputs, "shape")
-        grouped = builder.node(
-            "Reshape", [*inputs, builder.integers("grouped_shape", (0, self.groups, -1))], "grouped"
-        )
-        count = builder.integers("group_count", (self.groups,))
+        grouped = builder.integers("grouped_shape", (0, self.groups, -1, 0))
+        restored = builder.integers("restored_shape", (0, channels, -1, 0))
         unit = [
-            builder.node("ConstantOfShape", [count], name, value=fill)
+            builder.numbers(name, [fill] * self.groups, (self.groups,))
             for name, fill in (("unit_scale", 1.0), ("unit_shift", 0.0))
         ]
-        normal = builder.node("InstanceNormalization", [grouped, *unit], "normal", epsilon=self.eps)
-        restored = builder.node("Reshape", [normal, shape], "restored")
-        per_channel = builder.integers("per_channel", (channels, 1, 1))
-        scale = builder.node("Reshape", [builder.parameter("weight"), per_channel], "scale")
-        shift = builder.node("Reshape", [builder.parameter("bias"), per_channel], "shift")
-        return builder.node("Add", [builder.node("Mul", [restored, scale], "scaled"), shift])
+        value = builder.node("Reshape", [*inputs, grouped], "grouped")
+        value = builder.node("InstanceNormalization", [value, *unit], "normal", epsilon=self.eps)
+        value = builder.node("Reshape", [value, restored], "restored")
+        value = builder.node("Mul", [value, builder.parameter("weight")], "scaled")
+        return builder.node("Add", [value, builder.parameter("bias")])
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,9 @@ class WindowPool(Operator):
         height, width = (d * (k - 1) + 1 for k, d in zip(self.kernel, self.spread, strict=True))
         return (height, width), self.step
 
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return (self.kernel, self.step, self.padding) == ((1, 1), (1, 1), (0, 0))
+
     def _torch(self, callee: str, *more: Argument) -> TorchModule:
         arguments = (
             Argument("kernel_size", compact(self.kernel), positional=True),
@@ -124,6 +127,9 @@ class GlobalAvgPool(Operator):
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, _, _ = need_feature_map(self.word, inputs[0])
         return (channels, 1, 1)
+
+    def is_identity(self, inputs: Sequence[Shape]) -> bool:
+        return inputs[0][1:] == (1, 1)
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         output_size = (Argument("output_size", 1, positional=True),)
