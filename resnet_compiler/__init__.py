@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from resnet_compiler.api import build_onnx, compile, emit_onnx, emit_pytorch
     from resnet_compiler.diagnostics import Diagnostic, SpecError
     from resnet_compiler.graph import Graph
+    from resnet_compiler.interface import Interface, InterfaceError, Preprocess
     from resnet_compiler.measure import Measures
 
 __all__ = [
     "Diagnostic",
     "Graph",
+    "Interface",
+    "InterfaceError",
     "Measures",
+    "Preprocess",
     "SpecError",
     "__version__",
     "build_onnx",
@@ -37,6 +41,9 @@ _HOMES = {
     "Diagnostic": "diagnostics",
     "SpecError": "diagnostics",
     "Graph": "graph",
+    "Interface": "interface",
+    "InterfaceError": "interface",
+    "Preprocess": "interface",
     "Measures": "measure",
 }
 

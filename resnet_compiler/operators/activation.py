@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from resnet_compiler.operators.base import (
     Argument,
+    HalfPrecision,
     OnnxBuilder,
     Operator,
     TorchModule,
@@ -121,6 +122,10 @@ class Gelu(Activation):
     torch_class: ClassVar[str] = "GELU"
     takes_inplace: ClassVar[bool] = False
 
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
+
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
@@ -140,6 +145,10 @@ class Dropout(Operator):
     word: ClassVar[str] = "dropout"
 
     rate: float = attribute("number", "share of elements zeroed", 0.5)
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "as its inputs"
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
@@ -163,6 +172,10 @@ class DropPath(Operator):
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])
         return inputs[0]
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "as its inputs"
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         arguments = (Argument("rate", self.rate, positional=True),)

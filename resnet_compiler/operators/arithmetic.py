@@ -9,6 +9,7 @@ from typing import ClassVar
 from resnet_compiler.operators.base import (
     Argument,
     Binding,
+    HalfPrecision,
     OnnxBuilder,
     Operator,
     ShapeError,
@@ -73,6 +74,10 @@ class Reduce(Operator):
         "word", "over what", "space", words=("space", "channels", "groups", "height", "width")
     )
     groups: int = attribute("count", "groups of channels, with `over: groups`", 1)
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32" if self.by in ("variance", "sum") else "as its inputs"
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = need_feature_map(self.word, inputs[0])
@@ -143,6 +148,10 @@ class Power(Operator):
 
     exponent: float = attribute("number", "the power")
 
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         known = {
             2.0: "{0}.square()",
@@ -178,6 +187,10 @@ class Scale(Operator):
 
     factor: float = attribute("number", "what it is multiplied by", 1.0)
     offset: float = attribute("number", "what is added", 0.0)
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "as its inputs"
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         factor, offset = self.factor, self.offset
@@ -232,7 +245,7 @@ class Softmax(Operator):
     ) -> str:
         if self.over == "channels":
             return builder.node("Softmax", inputs, axis=1)
-        shape = builder.node("Shape", inputs, "shape")
+        shape = builder.shape(inputs[0], shapes[0])
         pixels = builder.integers("pixels_shape", (0, 0, -1))
         flat = builder.node("Reshape", [*inputs, pixels], "flat")
         return builder.node("Reshape", [builder.node("Softmax", [flat], "soft", axis=2), shape])

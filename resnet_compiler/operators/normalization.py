@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from resnet_compiler.operators.base import (
     Argument,
+    HalfPrecision,
     OnnxBuilder,
     Operator,
     ShapeError,
@@ -85,6 +86,10 @@ class GroupNorm(Operator):
     def starts_at_zero(self) -> bool:
         return self.zero_init
 
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
+
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, _, _ = need_feature_map(self.word, inputs[0])
         if channels % self.groups:
@@ -112,7 +117,7 @@ class GroupNorm(Operator):
         # out as (N, groups, rest), is the same at every opset.
         channels = shapes[0][0]
         assert isinstance(channels, int)
-        shape = builder.node("Shape", inputs, "shape")
+        shape = builder.shape(inputs[0], shapes[0])
         grouped = builder.node(
             "Reshape", [*inputs, builder.integers("grouped_shape", (0, self.groups, -1))], "grouped"
         )
@@ -141,6 +146,10 @@ class LayerNorm(Operator):
     @property
     def starts_at_zero(self) -> bool:
         return self.zero_init
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])

@@ -78,14 +78,14 @@ def run_onnx(model: onnx.ModelProto | bytes, image: Array) -> Array:
     return onnx_session(model).run(None, {"input": image})[0]
 
 
-def onnx_session(model: onnx.ModelProto | bytes) -> Any:
-    """A session of ONNX Runtime on the CPU, in one thread."""
+def onnx_session(model: onnx.ModelProto | bytes | str) -> Any:
+    """A session of ONNX Runtime on the CPU, in one thread; of a model, its bytes or its path."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    data = model if isinstance(model, bytes) else model.SerializeToString()
+    data = model if isinstance(model, bytes | str) else model.SerializeToString()
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
