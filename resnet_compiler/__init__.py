@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from resnet_compiler.api import Folded, build_onnx, compile, emit_onnx, emit_pytorch, fold
     from resnet_compiler.diagnostics import Diagnostic, SpecError
     from resnet_compiler.graph import Graph
+    from resnet_compiler.interface import Interface, InterfaceError, Preprocess
     from resnet_compiler.measure import Measures
 
 __all__ = [
     "Diagnostic",
     "Folded",
     "Graph",
+    "Interface",
+    "InterfaceError",
     "Measures",
+    "Preprocess",
     "SpecError",
     "__version__",
     "build_onnx",
@@ -39,6 +43,9 @@ _HOMES = {
     "Diagnostic": "diagnostics",
     "SpecError": "diagnostics",
     "Graph": "graph",
+    "Interface": "interface",
+    "InterfaceError": "interface",
+    "Preprocess": "interface",
     "Measures": "measure",
 }
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from resnet_compiler import __version__
 from resnet_compiler.graph import Graph
+from resnet_compiler.interface import DEFAULT_OPSET, PLAIN, Interface, InterfaceError, Problem
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
 from resnet_compiler.pipeline import compile_spec
 
 if TYPE_CHECKING:
     import onnx
 
-    from resnet_compiler.operators.base import Tensor
     from resnet_compiler.passes import Derive
     from resnet_compiler.weights import Value
 
-DEFAULT_OPSET = 18
+ExternalData = Literal["auto", "always", "never"]
 LARGEST_SINGLE_FILE = 1_900_000_000
 """Weights beyond this stand in a file of their own: protobuf cannot hold 2 GB."""
 
@@ -82,70 +82,115 @@ def emit_pytorch(network: Graph | Folded) -> str:
 
 
 def build_onnx(
-    network: Graph | Folded, *, opset: int = DEFAULT_OPSET, seed: int = 0
+    network: Graph | Folded,
+    *,
+    opset: int = DEFAULT_OPSET,
+    seed: int = 0,
+    interface: Interface = PLAIN,
+    weights: Value | None = None,
 ) -> onnx.ModelProto:
-    """The graph as an ONNX model, checked, with initial weights that depend on the seed and on names alone.
+    """The graph as an ONNX model, checked.
 
-    Input "input" is (batch, channels, height, width) float32, output "output" (batch, …); the batch is dynamic, height
-    and width are where the proof allows. The weights of a folded network are derived from the initial ones of the graph
-    that it was made from.
+    Args:
+        network: the graph to write, or a folded one.
+        opset: 13 to 22.
+        seed: of the initial weights, which depend on it and on names alone.
+        interface: inputs and outputs. By default "input" is (batch, channels, height, width) float32, "output" (batch,
+            …); the batch is dynamic, height and width are where the proof allows.
+        weights: gives each tensor's value by its full name, in the place of initial ones: the tensors of the graph, also
+            where ``network`` was folded from it.
 
     Raises:
-        ValueError: the opset is not one of 13 to 22.
+        InterfaceError: the network cannot have this interface or opset.
     """
     from resnet_compiler.emit.onnx import check_onnx, emit_onnx
 
-    graph, value = _initialised(network, seed)
-    model = emit_onnx(graph, value, __version__, opset)
+    value = _values(network, weights or initial_weights(seed))
+    model = emit_onnx(graph_of(network), value, __version__, opset, interface=interface)
     check_onnx(model)
     return model
 
 
 def onnx_files(
-    network: Graph | Folded, name: str, *, opset: int = DEFAULT_OPSET, seed: int = 0
+    network: Graph | Folded,
+    name: str,
+    *,
+    opset: int = DEFAULT_OPSET,
+    seed: int = 0,
+    interface: Interface = PLAIN,
+    weights: Value | None = None,
+    external_data: ExternalData = "auto",
 ) -> dict[str, Iterable[bytes]]:
-    """The files of a model: one, or beside it `name`.data with the weights where they are too large for one.
+    """The files of a model: one, or beside it `name`.data with the weights.
 
     Args:
-        network: the graph to write, or a folded one.
         name: the model file's name, such as "model.onnx".
+        network, opset, seed, interface, weights: as for `build_onnx`.
+        external_data: whether the weights stand in a file of their own; "auto": where they are too large for one.
 
     Returns:
-        Each file's content in pieces; the data file is made while it is read, one tensor at a time.
-    """
-    from resnet_compiler.emit.onnx import (
-        check_onnx,
-        emit_onnx_pieces,
-        weight_bytes,
-        weight_chunks,
-    )
-    from resnet_compiler.emit.onnx import emit_onnx as emit
+        Each file's content in pieces, made while it is read, one tensor at a time.
 
-    graph, value = _initialised(network, seed)
-    if weight_bytes(graph) <= LARGEST_SINGLE_FILE:
-        return {name: emit_onnx_pieces(graph, value, __version__, opset)}
+    Raises:
+        InterfaceError: the network cannot have this interface or opset, or the weights are too large for one file. While
+            the pieces are read: a weight is too large for half precision.
+    """
+    from resnet_compiler.emit.onnx import check_onnx, checked_pieces, prepare
+
+    value = _values(network, weights or initial_weights(seed))
+    prepared = prepare(graph_of(network), __version__, opset, interface)
+    fits = prepared.weights.length <= LARGEST_SINGLE_FILE
+    if external_data not in get_args(ExternalData):
+        known = "auto, always and never"
+        raise InterfaceError([Problem("external_data", f"there are {known}, not {external_data}")])
+    if external_data == "never" and not fits:
+        size = f"{prepared.weights.length:,} bytes of weights"
+        why = f"{size} do not fit into one file, which ends at {LARGEST_SINGLE_FILE:,}"
+        raise InterfaceError([Problem("external_data", why, "leave them to `auto`")])
+    if external_data == "never" or (external_data == "auto" and fits):
+        return {name: checked_pieces(prepared, value)}
     data = f"{name}.data"
-    model = emit(graph, value, __version__, opset, data)
-    check_onnx(model)
+    prepared.weights.put_beside(prepared.model, data)
+    check_onnx(prepared.model)
     return {
-        name: [model.SerializeToString(deterministic=True)],
-        data: weight_chunks(graph, value, opset),
+        name: [prepared.model.SerializeToString(deterministic=True)],
+        data: prepared.weights.chunks(value),
     }
 
 
-def emit_onnx(network: Graph | Folded, *, opset: int = DEFAULT_OPSET, seed: int = 0) -> bytes:
+def emit_onnx(
+    network: Graph | Folded,
+    *,
+    opset: int = DEFAULT_OPSET,
+    seed: int = 0,
+    interface: Interface = PLAIN,
+    weights: Value | None = None,
+) -> bytes:
     """The model of `build_onnx` as the bytes of an .onnx file (`onnx_files` for models past 2 GB)."""
-    model = build_onnx(network, opset=opset, seed=seed)
+    model = build_onnx(network, opset=opset, seed=seed, interface=interface, weights=weights)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _initialised(network: Graph | Folded, seed: int) -> tuple[Graph, Value]:
-    """The graph, and the initial values of its tensors."""
-    from resnet_compiler import weights
+def interface_notes(
+    network: Graph | Folded, interface: Interface, *, opset: int = DEFAULT_OPSET
+) -> tuple[str, ...]:
+    """What was decided in the making of a model that its user should know: what was folded, and what was not, and why.
 
-    def value(name: str, tensor: Tensor) -> weights.Array:
-        return weights.initial(name, tensor, seed)
+    Raises:
+        InterfaceError: the network cannot have this interface or opset.
+    """
+    from resnet_compiler.emit.onnx import prepare
 
-    if isinstance(network, Folded):
-        return network.graph, network.derive(value)
-    return network, value
+    return prepare(graph_of(network), __version__, opset, interface).notes
+
+
+def initial_weights(seed: int) -> Value:
+    """Initial values, which depend on the seed and on names alone."""
+    from resnet_compiler.weights import initial
+
+    return lambda name, tensor: initial(name, tensor, seed)
+
+
+def _values(network: Graph | Folded, weights: Value) -> Value:
+    """The values of the tensors of the graph that is emitted."""
+    return network.derive(weights) if isinstance(network, Folded) else weights

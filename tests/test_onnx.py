@@ -179,6 +179,7 @@ def test_the_metadata_says_what_the_model_is_of() -> None:
         "parameters": "11689512",
         "macs": str(Measures(graph).macs),
         "macs_at": "224 x 224",
+        "precision": "float32",
     }
     assert len(graph.identity.sha256) == 64
     assert (model.producer_name, model.producer_version) == ("resnetc", __version__)

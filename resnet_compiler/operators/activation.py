@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from resnet_compiler.operators.base import (
     Argument,
+    HalfPrecision,
     OnnxBuilder,
     Operator,
     TorchModule,
@@ -121,6 +122,10 @@ class Gelu(Activation):
     torch_class: ClassVar[str] = "GELU"
     takes_inplace: ClassVar[bool] = False
 
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
+
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
@@ -143,6 +148,10 @@ class Dropout(Operator):
 
     def is_identity(self, inputs: Sequence[Shape]) -> bool:
         return True
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "as its inputs"
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
@@ -169,6 +178,10 @@ class DropPath(Operator):
 
     def is_identity(self, inputs: Sequence[Shape]) -> bool:
         return True
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "as its inputs"
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         arguments = (Argument("rate", self.rate, positional=True),)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from resnet_compiler.operators.base import (
     Argument,
     Binding,
+    HalfPrecision,
     OnnxBuilder,
     Operator,
     ShapeError,
@@ -75,6 +76,10 @@ class Reduce(Operator):
         "word", "over what", "space", words=("space", "channels", "groups", "height", "width")
     )
     groups: int = attribute("count", "groups of channels, with `over: groups`", 1)
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32" if self.by in ("variance", "sum") else "as its inputs"
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, height, width = need_feature_map(self.word, inputs[0])
@@ -150,6 +155,10 @@ class Power(Operator):
     def is_identity(self, inputs: Sequence[Shape]) -> bool:
         return self.exponent == 1
 
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
+
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         known = {
             2.0: "{0}.square()",
@@ -189,6 +198,10 @@ class Scale(Operator):
 
     def is_identity(self, inputs: Sequence[Shape]) -> bool:
         return (self.factor, self.offset) == (1, 0)
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "as its inputs"
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchExpression:
         factor, offset = self.factor, self.offset
@@ -243,7 +256,7 @@ class Softmax(Operator):
     ) -> str:
         if self.over == "channels":
             return builder.node("Softmax", inputs, axis=1)
-        shape = builder.node("Shape", inputs, "shape")
+        shape = builder.shape(inputs[0], shapes[0])
         pixels = builder.integers("pixels_shape", (0, 0, -1))
         flat = builder.node("Reshape", [*inputs, pixels], "flat")
         return builder.node("Reshape", [builder.node("Softmax", [flat], "soft", axis=2), shape])

@@ -229,6 +229,10 @@ class OnnxBuilder(Protocol):
         """The initializer of one of the layer's tensors."""
         ...
 
+    def shape(self, value: str, shape: Shape) -> str:
+        """The shape of a value as an int64 vector, for reshaping another to it."""
+        ...
+
     def integers(self, name: str, values: Sequence[int]) -> str:
         """A constant int64 vector."""
         ...
@@ -240,6 +244,11 @@ class OnnxBuilder(Protocol):
     def numbers(self, name: str, values: Sequence[float], shape: Sequence[int]) -> str:
         """A constant float tensor, its values in row-major order."""
         ...
+
+
+HalfPrecision = Literal["half", "float32", "as its inputs"]
+"""What a layer computes in where the network is of half precision: sums of squares overflow there, and differences of
+nearly equal numbers lose their digits."""
 
 
 # --- operators ----------------------------------------------------------------------------------------------------
@@ -293,6 +302,11 @@ class Operator:
     def starts_at_zero(self) -> bool:
         """Whether its weight begins at zero, so that a residual block begins as the identity (Goyal et al. 2017)."""
         return False
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        """What it computes in, in a network of half precision; its tensors have that type too."""
+        return "half"
 
     def inference_value(self, name: str, value: Any) -> Any:
         """What stands for one of its tensors (a numpy array, or a run of its rows) where nothing is trained."""

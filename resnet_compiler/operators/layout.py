@@ -188,7 +188,7 @@ class Shuffle(Operator):
     ) -> str:
         channels, _, _ = need_feature_map(self.word, shapes[0])
         # the pixels are one dimension on the way, so that height and width may be anything
-        shape = builder.node("Shape", inputs, "shape")
+        shape = builder.shape(inputs[0], shapes[0])
         split = builder.integers("split_shape", (0, self.groups, channels // self.groups, -1))
         grouped = builder.node("Reshape", [*inputs, split], "grouped")
         dealt = builder.node("Transpose", [grouped], "dealt", perm=[0, 2, 1, 3])

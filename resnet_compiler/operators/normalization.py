@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from resnet_compiler.operators.base import (
     Argument,
+    HalfPrecision,
     OnnxBuilder,
     Operator,
     ShapeError,
@@ -85,6 +86,10 @@ class GroupNorm(Operator):
     def starts_at_zero(self) -> bool:
         return self.zero_init
 
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
+
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         channels, _, _ = need_feature_map(self.word, inputs[0])
         if channels % self.groups:
@@ -140,6 +145,10 @@ class LayerNorm(Operator):
     @property
     def starts_at_zero(self) -> bool:
         return self.zero_init
+
+    @property
+    def in_half_precision(self) -> HalfPrecision:
+        return "float32"
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])

@@ -78,8 +78,9 @@ def run_onnx(model: onnx.ModelProto | bytes, image: Array) -> Array:
     return onnx_session(model).run(None, {"input": image})[0]
 
 
-def onnx_session(model: onnx.ModelProto | bytes, *, fused: bool = True) -> Any:
-    """A session of ONNX Runtime on the CPU, in one thread; not ``fused`` runs the nodes as they are."""
+def onnx_session(model: onnx.ModelProto | bytes | str, *, fused: bool = True) -> Any:
+    """A session of ONNX Runtime on the CPU, in one thread; of a model, its bytes or its path. Not ``fused`` runs the nodes
+    as they are."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -87,7 +88,7 @@ def onnx_session(model: onnx.ModelProto | bytes, *, fused: bool = True) -> Any:
     options.intra_op_num_threads = 1
     if not fused:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    data = model if isinstance(model, bytes) else model.SerializeToString()
+    data = model if isinstance(model, bytes | str) else model.SerializeToString()
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 

@@ -1,0 +1,264 @@
+"""Does an ONNX file compute what its network does? The file in ONNX Runtime against the bare float32 network there.
+
+The reference is made of the same graph and weights, without anything around it, and gets images that numpy made ready.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from resnet_compiler import api
+from resnet_compiler.emit.onnx.frame import border_type
+from resnet_compiler.emit.onnx.precision import BFLOAT16
+from resnet_compiler.emulate import half_type, in_float32
+from resnet_compiler.graph import INPUT, Graph
+from resnet_compiler.images import preprocessed, random_images
+from resnet_compiler.interface import (
+    DEFAULT_OPSET,
+    INDICES,
+    OUTPUT,
+    PLAIN,
+    VALUES,
+    Interface,
+)
+from resnet_compiler.settle import Settled, settle
+from resnet_compiler.weights import Array, Value
+
+MOST_AT_ONCE = 8
+"""Images in a batch, where it is dynamic."""
+NOTES = {
+    "float16": "float16 was run as it is, and with each operator's result rounded to float16: on a CPU, ONNX Runtime rounds "
+    "less than an accelerator does",
+    "bfloat16": "bfloat16 was run with each operator in float32 and its result rounded to bfloat16: on a CPU, ONNX Runtime "
+    "has no bfloat16 operators",
+}
+"""How half precision was run."""
+TOLERANCES = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1.5e-1}
+"""Greatest relative difference that is usual, of deep networks with random weights: rounded weights make most of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far one output is from the reference's, over all images tried.
+
+    Attributes:
+        output: the output's name.
+        absolute: the greatest absolute difference.
+        relative: the same, relative to the reference's largest magnitude.
+        mean: the mean absolute difference, relative to the reference's mean magnitude.
+        top1: the share of images whose best class is the same; None where there are no classes. "indices" have only this.
+    """
+
+    output: str
+    absolute: float | None
+    relative: float | None
+    mean: float | None
+    top1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was tried, (batch, height, width) of the images each time; what was found for each output; and how it was run."""
+
+    tried: tuple[tuple[int, int, int], ...]
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def relative(self) -> float:
+        """The greatest relative difference of all outputs."""
+        return max((d.relative for d in self.differences if d.relative is not None), default=0.0)
+
+
+def verify_onnx(
+    path: str | os.PathLike[str],
+    graph: Graph,
+    weights: Value,
+    interface: Interface = PLAIN,
+    *,
+    opset: int = DEFAULT_OPSET,
+    images: int = 16,
+    seed: int = 0,
+) -> Verification:
+    """Run a file and the reference on the same random images, and compare each output.
+
+    Args:
+        path: the model file; the file with its weights is looked for beside it.
+        graph: the network that it should compute; where passes have changed it, as it was before them.
+        weights: that network's.
+        interface: the interface it was made with.
+        opset: the opset it was made with.
+        images: how many images to try, or a few more.
+        seed: of the images.
+    """
+    import numpy as np
+
+    settled = settle(graph, interface, opset)
+    random = np.random.default_rng(seed)
+    tried = list(_batches(graph, settled, images))
+    found: dict[str, _Tally] = {}
+    with (
+        _file_sessions(path) as (sessions, notes),
+        _reference_session(settled, graph, weights) as bare,
+    ):
+        for batch, height, width in tried:
+            shown = random_images(random, batch, graph.concrete(INPUT)[0], height, width)
+            given, ready = _inputs(shown, settled)
+            theirs = _expected(_run(bare, ready), settled)
+            for session in sessions:
+                ours = _run(session, given)
+                assert ours.keys() == theirs.keys()
+                for name in ours:
+                    found.setdefault(name, _Tally()).add(name, ours[name], theirs[name])
+    differences = tuple(tally.difference(name) for name, tally in found.items())
+    return Verification(tuple(tried), differences, notes)
+
+
+# --- what is run -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _file_sessions(path: str | os.PathLike[str]) -> Iterator[tuple[list[Any], tuple[str, ...]]]:
+    """The file as it is, where it can be run; and in half precision with all the rounding of an accelerator."""
+    import onnx
+
+    half = half_type(onnx.load(path, load_external_data=False))
+    if half is None:
+        yield [_session(path)], ()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        changed = pathlib.Path(folder) / "model.onnx"
+        onnx.save(in_float32(onnx.load(path)), changed, save_as_external_data=True)
+        sessions = [] if half == BFLOAT16 else [_session(path)]
+        yield [*sessions, _session(changed)], (NOTES[half.name],)
+
+
+@contextmanager
+def _reference_session(settled: Settled, graph: Graph, weights: Value) -> Iterator[Any]:
+    asked = settled.interface
+    bare = Interface(
+        size=settled.size or "dynamic", features=asked.features, with_head=asked.has_head
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        files = api.onnx_files(graph, "model.onnx", interface=bare, weights=weights)
+        for name, content in files.items():
+            with (pathlib.Path(folder) / name).open("wb") as stream:
+                stream.writelines(content)
+        yield _session(pathlib.Path(folder) / "model.onnx")
+
+
+def _session(path: str | os.PathLike[str]) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    providers = ["CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(os.fspath(path), options, providers=providers)
+
+
+def _run(session: Any, image: Array) -> dict[str, Array]:
+    kind = {"tensor(uint8)": "u1", "tensor(float16)": "f2"}.get(session.get_inputs()[0].type, "f4")
+    names = [each.name for each in session.get_outputs()]
+    return dict(zip(names, session.run(names, {INPUT: image.astype(kind)}), strict=True))
+
+
+# --- what goes in, and what should come out --------------------------------------------------------------------------
+
+
+def _batches(graph: Graph, settled: Settled, images: int) -> Iterator[tuple[int, int, int]]:
+    """Batches and sizes of images: the network's own size most, and others where the model takes any."""
+    declared = tuple(extent.declared for extent in graph.extents)
+    height, width = settled.size or declared
+    given = settled.interface.preprocess
+    others: list[tuple[int, int]] = []
+    if given is not None and given.resize is not None:  # made smaller, and made larger
+        height, width = given.resize * 5 // 4, given.resize * 3 // 2
+        others = [(2 * given.resize + 1, given.resize), (given.resize * 2 // 3 + 1, given.resize)]
+    elif given is not None and given.crop:
+        others = [(height + height // 3 + 1, width + width // 2), (2 * height, width + 1)]
+    elif settled.size is None:
+        tall, wide = (extent.multiple_of for extent in graph.extents)
+        others = [(height + tall, width), (height + tall, width + 3 * wide)]
+    if settled.batch is not None:
+        sizes = [(height, width), *others]
+        for index in range(max(len(sizes), -(-images // settled.batch))):
+            yield settled.batch, *sizes[index % len(sizes)]
+        return
+    yield 1, height, width
+    for start in range(1, images, MOST_AT_ONCE):
+        yield min(MOST_AT_ONCE, images - start), height, width
+    yield from ((2, *size) for size in others)
+
+
+def _inputs(shown: Array, settled: Settled) -> tuple[Array, Array]:
+    """What the file gets, and what the reference gets, of the same images."""
+    import numpy as np
+
+    given = settled.interface.preprocess
+    if given is None:
+        values = (shown.transpose(0, 3, 1, 2).astype(np.float32) / 255 - 0.45) / 0.225
+        values = border_type(settled.interface).rounded(values)
+        return values, values
+    images = shown if given.layout == "nhwc" else shown.transpose(0, 3, 1, 2)
+    return images, preprocessed(images, given, settled.size, antialias=settled.opset >= 18)
+
+
+def _expected(outputs: Mapping[str, Array], settled: Settled) -> dict[str, Array]:
+    """The outputs that the file should have, made of the bare network's."""
+    import numpy as np
+
+    found = dict(outputs)
+    interface = settled.interface
+    if interface.softmax:
+        logits = found[OUTPUT].astype(np.float64)
+        powers = np.exp(logits - logits.max(1, keepdims=True))
+        found[OUTPUT] = powers / powers.sum(1, keepdims=True)
+    if interface.top_k is not None:
+        scores = found.pop(OUTPUT)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, : interface.top_k]
+        found |= {VALUES: np.take_along_axis(scores, best, 1), INDICES: best}
+    return found
+
+
+@dataclass
+class _Tally:
+    """The differences of one output so far."""
+
+    absolute: float = 0.0
+    magnitude: float = 0.0
+    total: float = 0.0
+    total_magnitude: float = 0.0
+    same: int = 0
+    images: int = 0
+
+    def add(self, name: str, ours: Array, theirs: Array) -> None:
+        import numpy as np
+
+        assert ours.shape == theirs.shape, f"{name}: {ours.shape} is not {theirs.shape}"
+        if ours.ndim == 2 and name != VALUES:
+            best = [a[:, 0] if name == INDICES else a.argmax(1) for a in (ours, theirs)]
+            self.same += int((best[0] == best[1]).sum())
+            self.images += len(ours)
+        if name == INDICES:
+            return
+        ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+        difference = np.abs(ours - theirs)
+        difference[~np.isfinite(difference)] = np.inf
+        self.absolute = max(self.absolute, float(difference.max()))
+        self.magnitude = max(self.magnitude, float(np.abs(theirs).max()))
+        self.total += float(difference.sum())
+        self.total_magnitude += float(np.abs(theirs).sum())
+
+    def difference(self, name: str) -> Difference:
+        top1 = self.same / self.images if self.images else None
+        if name == INDICES:
+            return Difference(name, None, None, None, top1)
+        relative = self.absolute / self.magnitude if self.magnitude else self.absolute
+        mean = self.total / self.total_magnitude if self.total_magnitude else self.total
+        return Difference(name, self.absolute, relative, mean, top1)
