@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from resnet_compiler.api import Folded
     from resnet_compiler.graph import Graph
     from resnet_compiler.output import Content
+    from resnet_compiler.pipeline import Compilation
 
 
 app = typer.Typer(
@@ -56,6 +57,18 @@ Limit = Annotated[
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON: an object, or a list for several specs.")
+]
+
+
+Weights = Annotated[
+    pathlib.Path | None,
+    typer.Option(help="Do these weights fit? Safetensors, or a PyTorch checkpoint (needs torch)."),
+]
+Classes = Annotated[
+    int | None,
+    typer.Option(
+        "--num-classes", min=1, max=2**20, help="Give the network a head of so many classes before."
+    ),
 ]
 
 
@@ -114,11 +127,13 @@ def check(
     diff: Annotated[
         bool, typer.Option("--diff", help="Print what --fix would change, and write nothing.")
     ] = False,
+    weights: Weights = None,
+    classes: Classes = None,
     style: HowWritten = Format.full,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check specs: the language, every shape, every residual add, and what `expect` says."""
+    """Check specs: the language, every shape, every residual add, and what `expect` says; and weights for one."""
     reader = reading(limit, style.value)
     if (unsafe or diff) and not fix:
         fix = diff
@@ -127,6 +142,12 @@ def check(
     compilations = (
         reader.fix_all(specs, unsafe, write=not diff) if fix else reader.compile_all(specs)
     )
+    if weights is not None:
+        if len(compilations) != 1:
+            misuse("--weights goes with one spec")
+        compilations = [_with_weights(compilations[0], weights, classes)]
+    elif classes is not None:
+        misuse("--num-classes goes with --weights")
     if as_json:
         from resnet_compiler.report import check_dict
 
@@ -414,6 +435,21 @@ def _verdict(graph: Graph) -> str:
         f"ok, {adds} proved for every size"
         if not some
         else f"ok, {adds}, {some} not for every size"
+    )
+
+
+def _with_weights(found: Compilation, path: pathlib.Path, classes: int | None) -> Compilation:
+    """A compilation with what there is to say of weights for its network; without the graph where they do not fit."""
+    from dataclasses import replace
+
+    from resnet_compiler.checkpoints import check_weights
+
+    if found.graph is None:
+        return found
+    said = check_weights(path, found.graph, classes=classes)
+    fits = all(each.severity != "error" for each in said)
+    return replace(
+        found, diagnostics=(*found.diagnostics, *said), graph=found.graph if fits else None
     )
 
 

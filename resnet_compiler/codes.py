@@ -67,6 +67,14 @@ EXPECT_FAILED = Code("RC0401", "the network is not what `expect` says")
 CANNOT_WRITE = Code("RC0501", "an output cannot be written")
 STALE_OUTPUT = Code("RC0502", "what is on disk is not what the spec gives")
 
+# weights
+UNREADABLE_WEIGHTS = Code("RC0510", "a weights file that cannot be read")
+MORE_THAN_WEIGHTS = Code("RC0511", "a checkpoint that holds more than weights")
+WEIGHTS_MISMATCH = Code("RC0512", "the weights are not those of the network")
+NOT_FINITE = Code("RC0513", "weights that are not finite numbers")
+NEW_HEAD = Code("RC0514", "a head that is initialised, not loaded")
+NO_HEAD = Code("RC0515", "a network without a head to give other classes")
+
 # limits
 TEXT_LIMIT = Code("RC0601", "the text is larger than the limit")
 DEPTH_LIMIT = Code("RC0602", "the text nests deeper than the limit")
@@ -84,7 +92,7 @@ GROUPS = {
     "RC02": "The language",
     "RC03": "Shapes and residual adds",
     "RC04": "What `expect` says",
-    "RC05": "Outputs",
+    "RC05": "Outputs and weights",
     "RC06": "Limits",
 }
 """What the codes of each hundred are about."""
