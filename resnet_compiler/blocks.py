@@ -77,15 +77,15 @@ def make_block(
 
 
 def _refuse_numbers_beside_tensors(maker: Maker, name: str, count: int) -> None:
-    """Refuse a learned tensor among layers whose names begin with a digit: no attributes of a class, they are put into a
+    """Refuse a learned tensor among layers whose names are numbers: no attributes of a class, they are put into a
     container, and that holds modules only."""
     inside = {each: each[len(name) + 1 :].split(".") for each in maker.made_since(count)}
     learned = [n for n, parts in inside.items() if len(parts) == 1 and not maker.nodes[n].inputs]
-    numbered = [n for n, parts in inside.items() if parts[0][0].isdecimal()]
+    numbered = [n for n, parts in inside.items() if parts[0].isdecimal()]
     if learned and numbered:
         raise maker.failure(
             codes.INVALID_NAME,
-            f"`{inside[learned[0]][0]}`: a learned tensor cannot stand beside layers whose names begin with a digit",
+            f"`{inside[learned[0]][0]}`: a learned tensor cannot stand beside layers whose names are numbers",
             maker.nodes[learned[0]].span,
             help=["give those layers other names, or put a word before the number: `layers.0`"],
         )

@@ -106,13 +106,13 @@ def _zero_attributes(body: Body) -> list[str]:
 
 def _dissolved(graph: Graph) -> set[str]:
     """Scopes that are containers of their block, not classes: projections, and those with layers that cannot be
-    attributes, since their names are numbers or begin with a digit."""
+    attributes, since their names are numbers."""
     numbered = {name for scope in graph.scopes.values() if (name := _projection(graph, scope))}
     for node in graph:
         parts = node.name.split(".")
         for count in range(1, len(parts)):
             outer = ".".join(parts[:count])
-            if outer in graph.scopes and parts[count][0].isdecimal() and node.inputs:
+            if outer in graph.scopes and parts[count].isdecimal() and node.inputs:
                 numbered.add(outer)
     return numbered
 

@@ -151,9 +151,8 @@ def _stages(draft: Draft, templates: list[Template]) -> None:
     dotted = draw.random() < 0.2
     pattern = None
     if draw.random() < 0.3:
-        pattern = draw.choice(
-            ("{stage}.blocks.{index}", "{stage}_{index + 1}", "{stage}.b{block_index}")
-        )
+        joined = "{stage}.x{index}" if dotted else "{stage}_{index + 1}"  # `0_1` is no name
+        pattern = draw.choice(("{stage}.blocks.{index}", joined, "{stage}.b{block_index}"))
         draft.spec["names"] = pattern
     count = draw.choice((1, 2, 2, 3))
     depths = [draw.choice((1, 1, 2, 2, 3)) for _ in range(count)]
