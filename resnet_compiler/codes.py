@@ -1,7 +1,7 @@
 """The catalogue of diagnostic codes. A code, once released, keeps its meaning.
 
-RC01xx the text (YAML), RC02xx the language, RC03xx shapes and residual adds, RC04xx `expect`, RC05xx outputs and
-weights, RC06xx limits.
+RC01xx the text (YAML), RC02xx the language, RC03xx shapes and residual adds, RC04xx `expect`, RC05xx outputs, weights
+and ONNX files, RC06xx limits.
 """
 
 from __future__ import annotations
@@ -67,6 +67,12 @@ EXPECT_FAILED = Code("RC0401", "the network is not what `expect` says")
 CANNOT_WRITE = Code("RC0501", "an output cannot be written")
 STALE_OUTPUT = Code("RC0502", "what is on disk is not what the spec gives")
 
+# ONNX files looked into
+NOT_ONNX = Code("RC0540", "the file is not an ONNX model")
+BROKEN_MODEL = Code("RC0541", "an ONNX model that does not hold together")
+EXTERNAL_DATA = Code("RC0542", "external data that is not there, or is refused")
+INCOMPLETE_INSPECTION = Code("RC0543", "a part of an ONNX model that cannot be worked out")
+
 # limits
 TEXT_LIMIT = Code("RC0601", "the text is larger than the limit")
 DEPTH_LIMIT = Code("RC0602", "the text nests deeper than the limit")
@@ -84,7 +90,7 @@ GROUPS = {
     "RC02": "The language",
     "RC03": "Shapes and residual adds",
     "RC04": "What `expect` says",
-    "RC05": "Outputs",
+    "RC05": "Outputs and ONNX files",
     "RC06": "Limits",
 }
 """What the codes of each hundred are about."""
