@@ -297,6 +297,28 @@ def verify(
     raise typer.Exit(UNVERIFIED if failed else FINE)
 
 
+@app.command()
+def inspect(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="ONNX files, of any maker.")
+    ],
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Height and width, where a file leaves them open."),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="The batch, where a file leaves it open; 1 otherwise.", min=1)
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers", help="Add a table of the nodes.")] = False,
+    style: HowWritten = Format.full,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what is in ONNX files: operators, parameters, weighted layers, MACs, precision, residual adds."""
+    from resnet_compiler.inspect.command import run
+
+    run(files, size, batch, layers, style.value, as_json)
+
+
 @app.command(name="list")
 def list_specs(
     pattern: Annotated[

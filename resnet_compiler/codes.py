@@ -1,7 +1,7 @@
 """The catalogue of diagnostic codes. A code, once released, keeps its meaning.
 
-RC01xx the text (YAML), RC02xx the language, RC03xx shapes and residual adds, RC04xx `expect`, RC05xx outputs and
-weights, RC06xx limits.
+RC01xx the text (YAML), RC02xx the language, RC03xx shapes and residual adds, RC04xx `expect`, RC05xx outputs, weights
+and ONNX files, RC06xx limits.
 """
 
 from __future__ import annotations
@@ -75,6 +75,12 @@ NOT_FINITE = Code("RC0513", "weights that are not finite numbers")
 NEW_HEAD = Code("RC0514", "a head that is initialised, not loaded")
 NO_HEAD = Code("RC0515", "a network without a head to give other classes")
 
+# ONNX files looked into
+NOT_ONNX = Code("RC0540", "the file is not an ONNX model")
+BROKEN_MODEL = Code("RC0541", "an ONNX model that does not hold together")
+EXTERNAL_DATA = Code("RC0542", "external data that is not there, or is refused")
+INCOMPLETE_INSPECTION = Code("RC0543", "a part of an ONNX model that cannot be worked out")
+
 # limits
 TEXT_LIMIT = Code("RC0601", "the text is larger than the limit")
 DEPTH_LIMIT = Code("RC0602", "the text nests deeper than the limit")
@@ -92,7 +98,7 @@ GROUPS = {
     "RC02": "The language",
     "RC03": "Shapes and residual adds",
     "RC04": "What `expect` says",
-    "RC05": "Outputs and weights",
+    "RC05": "Outputs, weights and ONNX files",
     "RC06": "Limits",
 }
 """What the codes of each hundred are about."""

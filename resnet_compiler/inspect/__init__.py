@@ -1,0 +1,1 @@
+"""What is in an ONNX file, whoever made it: read, checked, measured, and told as text or JSON."""

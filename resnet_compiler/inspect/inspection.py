@@ -1,0 +1,262 @@
+"""All that is told of one ONNX file, in one record."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TYPE_CHECKING
+
+from resnet_compiler.diagnostics import Diagnostic
+from resnet_compiler.inspect import external, shapes, structure, trunk, wire
+from resnet_compiler.inspect.external import ExternalFile
+from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles, quantised_by
+from resnet_compiler.inspect.shapes import AS_DECLARED, Shape, Sizes, Typed
+from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation
+from resnet_compiler.inspect.tensors import FLOATING, tensors_in, text
+from resnet_compiler.inspect.trunk import ResidualAdd
+
+if TYPE_CHECKING:
+    import onnx
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An input or output: its type, its shape as the file declares it, and at the sizes inspected."""
+
+    name: str
+    type: str
+    declared: Shape | None
+    shape: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A node at the sizes inspected. ``macs`` is None where shapes are not known. Parameters count where read first."""
+
+    name: str
+    operator: str
+    output: Shape | None
+    parameters: int
+    macs: int | None
+    weighted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Numbers of one element type."""
+
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """In which types layers with weights work, how the quantised ones are written, and one word for all."""
+
+    word: str
+    layers: Mapping[str, int]
+    schemes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is in a file. Counts of nodes are those after local functions are expanded."""
+
+    path: str
+    size: int
+    ir_version: int
+    opsets: Mapping[str, int]
+    producer: str
+    producer_version: str
+    graph_name: str
+    doc_string: str
+    metadata: Mapping[str, str]
+    inputs: tuple[Endpoint, ...]
+    outputs: tuple[Endpoint, ...]
+    operators: Mapping[str, int]
+    functions: tuple[str, ...]
+    control_flow: Mapping[str, int]
+    body_nodes: int
+    parameters: Mapping[str, Amount]
+    statistics: int
+    precision: Precision
+    residual_adds: tuple[ResidualAdd, ...]
+    external: tuple[ExternalFile, ...]
+    layers: tuple[Layer, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def valid(self) -> bool:
+        return all(each.severity != "error" for each in self.diagnostics)
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(each.count for each in self.parameters.values())
+
+    @property
+    def weighted_layers(self) -> int:
+        return sum(layer.weighted for layer in self.layers)
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates at the sizes inspected; None where shapes are not known."""
+        each = [layer.macs for layer in self.layers]
+        known = [macs for macs in each if macs is not None]
+        return sum(known) if len(known) == len(each) else None
+
+
+def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Inspection:
+    """Look into a file.
+
+    Args:
+        path: an .onnx file.
+        library: does the work that a hostile file could make abort.
+        asked: what stands for dimensions that it leaves open. Without it, the batch is 1, and height and width are
+            those for which our own files declare their MACs.
+
+    Raises:
+        SpecError: it cannot be read, is no ONNX model, or its graph does not hold together.
+        SizeError: it does not take the sizes.
+    """
+    file = wire.open_model(path)
+    warnings: list[Diagnostic] = []
+    files, faults = external.look(path, tensors_in(file.model.graph))
+    model = structure.expand_functions(file.model, library, warnings)
+    built = structure.build(file, model, warnings)
+    metadata = {text(each.key): text(each.value) for each in model.metadata_props}
+    typed = shapes.infer(built, asked, _usual(metadata), library, warnings)
+    roles = Roles(file, built, typed)
+    followed = trunk.follow(roles)
+    first_read = Counter[int]()
+    for leaf in roles.parameters:
+        first_read[leaf.reader] += leaf.elements
+    graph = file.model.graph
+    return Inspection(
+        path=path,
+        size=file.size,
+        ir_version=file.model.ir_version,
+        opsets={text(each.domain) or "ai.onnx": each.version for each in file.model.opset_import},
+        producer=text(file.model.producer_name),
+        producer_version=text(file.model.producer_version),
+        graph_name=text(graph.name),
+        doc_string=text(file.model.doc_string) or text(graph.doc_string),
+        metadata=metadata,
+        inputs=tuple(_endpoint(v, typed) for v in graph.input if text(v.name) in built.inputs),
+        outputs=tuple(_endpoint(value, typed) for value in graph.output),
+        operators=_counted(operation.operator for operation in built.operations),
+        functions=tuple(_function_name(each) for each in file.model.functions),
+        control_flow=_counted(o.type for o in built.operations if o.type in CONTROL_FLOW),
+        body_nodes=sum(_body_nodes(o) for o in built.operations),
+        parameters=_amounts(roles.parameters),
+        statistics=sum(leaf.elements for leaf in roles.statistics),
+        precision=_precision(roles),
+        residual_adds=followed.adds,
+        external=files,
+        layers=tuple(
+            _layer(operation, roles, first_read, followed.weighted)
+            for operation in built.operations
+        ),
+        diagnostics=tuple(_of_file(path, each) for each in (*faults, *warnings)),
+    )
+
+
+def _of_file(path: str, found: Diagnostic) -> Diagnostic:
+    return replace(found, summary=f"{path}: {found.summary}")
+
+
+def _usual(metadata: Mapping[str, str]) -> Sizes:
+    """One image; of the size for which the file says what its MACs are, where it does."""
+    declared = re.fullmatch(r"(\d{1,6}) x (\d{1,6})", metadata.get("macs_at", ""))
+    height, width = (int(declared[1]), int(declared[2])) if declared else (None, None)
+    return Sizes(height, width, 1)
+
+
+def _endpoint(value: onnx.ValueInfoProto, typed: Typed) -> Endpoint:
+    kind, declared = shapes.value_type(value)
+    name = text(value.name)
+    return Endpoint(name, kind, declared, typed.inputs.get(name, typed.shape(name)))
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    """Each name with its number, the most frequent first."""
+    counts = Counter(names)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _function_name(function: onnx.FunctionProto) -> str:
+    return f"{text(function.domain)}.{text(function.name)}"
+
+
+def _body_nodes(operation: Operation) -> int:
+    bodies = [a.g for a in operation.proto.attribute if a.HasField("g")]
+    bodies += [graph for a in operation.proto.attribute for graph in a.graphs]
+    return sum(len(body.node) for body in bodies)
+
+
+def _amounts(leaves: Iterable[Leaf]) -> dict[str, Amount]:
+    """How many there are of each element type, the most first."""
+    amounts: dict[str, Amount] = {}
+    for leaf in leaves:
+        before = amounts.get(leaf.type, Amount(0, 0))
+        amounts[leaf.type] = Amount(before.count + leaf.elements, before.bytes + leaf.bytes)
+    return dict(sorted(amounts.items(), key=lambda item: (-item[1].count, item[0])))
+
+
+def _precision(roles: Roles) -> Precision:
+    """From the types of the weights; without any, from those of the parameters or inputs."""
+    types, schemes = [], []
+    for operation in roles.structure.operations:
+        weight = roles.weight(operation)
+        if weight is not None:
+            types.append(roles.weight_type(weight))
+            schemes.append(quantised_by(operation, weight, roles.structure) or "")
+    floating = [leaf.type for leaf in roles.parameters if leaf.type in FLOATING]
+    fed = (roles.typed.types[name] for name in roles.structure.inputs)
+    used = _counted(types or floating or (each for each in fed if each in FLOATING))
+    kinds = list(dict.fromkeys((*used, *(floating if not any(schemes) else ()))))
+    word = kinds[0] if len(kinds) == 1 else f"mixed: {', '.join(kinds)}" if kinds else "none"
+    how = tuple(dict.fromkeys(scheme for scheme in schemes if scheme))
+    word += f" ({', '.join(how)})" if how else ""
+    return Precision(word, _counted(types), how)
+
+
+def _layer(
+    operation: Operation, roles: Roles, first_read: Mapping[int, int], weighted: frozenset[int]
+) -> Layer:
+    shape = roles.typed.shape(operation.outputs[0]) if operation.outputs else None
+    return Layer(
+        operation.name,
+        operation.operator,
+        shape,
+        first_read.get(operation.index, 0),
+        _macs(operation, roles),
+        operation.index in weighted,
+    )
+
+
+def _macs(operation: Operation, roles: Roles) -> int | None:
+    """Multiply-accumulates of a convolution, a linear layer or a product of matrices; 0 for all else."""
+    places = WEIGHTED.get((operation.domain, operation.type))
+    if places is None or not roles.is_computed(operation) or len(operation.inputs) <= max(places):
+        return 0
+    data, weight = (operation.inputs[place] for place in places)
+    if (
+        "Conv" in operation.type
+        and weight not in roles.computed
+        and roles.weight(operation) is None
+    ):
+        return 0
+    data_shape, weight_shape = roles.typed.numbers(data), roles.typed.numbers(weight)
+    output = roles.typed.numbers(operation.outputs[0])
+    if not data_shape or not weight_shape or output is None:
+        return None
+    if operation.type == "ConvTranspose":
+        return prod(data_shape) * prod(weight_shape[1:])
+    if "Conv" in operation.type:
+        return prod(output) * prod(weight_shape[1:])
+    is_turned = operation.integer("transA", 0) and len(data_shape) > 1
+    return prod(output) * data_shape[-2 if is_turned else -1]

@@ -1,0 +1,273 @@
+"""The parameters of an ONNX graph: which stored numbers were learned, by the places where operators read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING
+
+from resnet_compiler.inspect.bare import MICROSOFT
+from resnet_compiler.inspect.shapes import Typed
+from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation, Structure
+from resnet_compiler.inspect.tensors import (
+    FLOATING,
+    QUANTISED,
+    byte_count,
+    element_count,
+    type_name,
+    values_of,
+)
+from resnet_compiler.inspect.wire import OnnxFile
+
+if TYPE_CHECKING:
+    import onnx
+
+WEIGHTED: Mapping[tuple[str, str], tuple[int, int]] = {
+    ("", "Conv"): (0, 1),
+    ("", "ConvTranspose"): (0, 1),
+    ("", "ConvInteger"): (0, 1),
+    ("", "QLinearConv"): (0, 3),
+    ("", "Gemm"): (0, 1),
+    ("", "MatMul"): (0, 1),
+    ("", "MatMulInteger"): (0, 1),
+    ("", "QLinearMatMul"): (0, 3),
+    (MICROSOFT, "QGemm"): (0, 3),
+    (MICROSOFT, "FusedConv"): (0, 1),
+    (MICROSOFT, "FusedGemm"): (0, 1),
+    (MICROSOFT, "FusedMatMul"): (0, 1),
+}
+"""Operators that multiply by a matrix: which inputs are the data and the weight."""
+
+_PLACES: Mapping[tuple[str, str], tuple[int, ...]] = {
+    **{key: (weight,) for key, (_, weight) in WEIGHTED.items()},
+    ("", "Conv"): (1, 2),
+    ("", "ConvTranspose"): (1, 2),
+    ("", "QLinearConv"): (3, 8),
+    ("", "Gemm"): (0, 1, 2),
+    ("", "MatMul"): (0, 1),
+    (MICROSOFT, "QGemm"): (3, 6),
+    (MICROSOFT, "FusedConv"): (1, 2),
+    (MICROSOFT, "FusedGemm"): (0, 1, 2),
+    (MICROSOFT, "FusedMatMul"): (0, 1),
+    ("", "BatchNormalization"): (1, 2),
+    ("", "InstanceNormalization"): (1, 2),
+    ("", "GroupNormalization"): (1, 2),
+    ("", "LayerNormalization"): (1, 2),
+    ("", "RMSNormalization"): (1,),
+    ("", "PRelu"): (1,),
+    ("", "Gather"): (0,),
+    ("", "LSTM"): (1, 2, 3, 7),
+    ("", "GRU"): (1, 2, 3),
+    ("", "RNN"): (1, 2, 3),
+    ("", "Einsum"): (0, 1),
+    ("", "DeformConv"): (1, 3),
+}
+"""Where operators take parameters. A constant that stands there is one, whatever its size."""
+_STATISTICS: Mapping[tuple[str, str], tuple[int, ...]] = {("", "BatchNormalization"): (3, 4)}
+_ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Sum", "Max", "Min")
+"""Here a constant of more than one element is a parameter, but for what stands before the first layer."""
+_FROM_FIRST = (
+    *("Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"),
+    *("Expand", "Tile", "Slice", "Split", "Gather", "Pad", "Clip", "Pow"),
+    *("QuantizeLinear", "DequantizeLinear"),
+)
+"""Operators whose result, on constants, is the first input's: the others say how."""
+_FROM_SHAPES = ("Shape", "Size")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Stored numbers: the place of the operation that reads them first, how many, and of which type."""
+
+    name: str
+    reader: int
+    elements: int
+    type: str
+
+    @property
+    def bytes(self) -> int:
+        return byte_count(self.type, self.elements)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the values of a graph are for: computed from the inputs or not, learned or not."""
+
+    file: OnnxFile
+    structure: Structure
+    typed: Typed
+
+    @cached_property
+    def computed(self) -> frozenset[str]:
+        """The values that depend on the elements of an input (what depends on its size alone does not)."""
+        found = set(self.structure.inputs)
+        for operation in self.structure.operations:
+            if operation.type in _FROM_SHAPES and not operation.domain:
+                continue
+            made_up = operation.type.startswith("Random") or operation.type in CONTROL_FLOW
+            if made_up or any(name in found for name in operation.reads):
+                found.update(name for name in operation.outputs if name)
+        return frozenset(found)
+
+    def is_computed(self, operation: Operation) -> bool:
+        return any(name in self.computed for name in operation.outputs if name)
+
+    def branches(self, operation: Operation) -> list[str]:
+        """The computed values that an operation reads, in order."""
+        return [name for name in operation.inputs if name in self.computed]
+
+    def weight(self, operation: Operation) -> str | None:
+        """The constant that a convolution or linear layer multiplies by; None for all else, fixed filters among it."""
+        places = WEIGHTED.get((operation.domain, operation.type))
+        if places is None or not self.is_computed(operation):
+            return None
+        taken = [operation.inputs[place] for place in places if place < len(operation.inputs)]
+        constant = [name for name in taken if name and name not in self.computed]
+        if len(taken) < 2 or len(constant) != 1:
+            return None
+        return None if self._is_fixed_filter(operation, constant[0]) else constant[0]
+
+    def _is_fixed_filter(self, operation: Operation, name: str) -> bool:
+        """Whether each channel is convolved on its own, by one and the same window that varies: blurring, not learning."""
+        tensor = self.structure.initializers.get(name) or self._constant(name)
+        group = operation.integer("group", 1)
+        if (
+            operation.type != "Conv"
+            or tensor is None
+            or group < 2
+            or list(tensor.dims[:2]) != [group, 1]
+        ):
+            return False
+        values = values_of(self.file, tensor)
+        if values is None or not values.size:
+            return False
+        windows = values.reshape(group, -1)
+        return bool((windows == windows[0]).all() and (windows[0] != windows[0][0]).any())
+
+    def _constant(self, name: str) -> onnx.TensorProto | None:
+        maker = self.structure.maker.get(name)
+        if maker is None or maker.type != "Constant":
+            return None
+        return maker.tensor("value")
+
+    @cached_property
+    def _leaves(self) -> tuple[list[Leaf], list[Leaf]]:
+        learned_leaves: list[Leaf] = []
+        statistics: list[Leaf] = []
+        seen: set[str] = set()
+        learned: set[str] = set()  # values downstream of a parameter
+        for operation in self.structure.operations:
+            if not self.is_computed(operation):
+                continue
+            key = (operation.domain, operation.type)
+            is_after = any(name in learned for name in operation.reads)
+            before = len(learned_leaves)
+            for place, name in enumerate(operation.inputs):
+                if not name or name in self.computed or self._is_trivial(operation, name):
+                    continue
+                if place in _PLACES.get(key, ()):
+                    learned_leaves += self._gather(name, operation, seen, single=True)
+                elif place in _STATISTICS.get(key, ()):
+                    statistics += self._gather(name, operation, seen, single=True)
+                elif is_after and not operation.domain and operation.type in _ARITHMETIC:
+                    learned_leaves += self._gather(name, operation, seen, single=False)
+            if is_after or len(learned_leaves) > before or WEIGHTED.get(key):
+                learned.update(name for name in operation.outputs if name)
+        return learned_leaves, statistics
+
+    @property
+    def parameters(self) -> list[Leaf]:
+        """What was learned, in the order in which it is read; nothing twice."""
+        return self._leaves[0]
+
+    @property
+    def statistics(self) -> list[Leaf]:
+        """The running means and variances of batch norms."""
+        return self._leaves[1]
+
+    def _is_trivial(self, operation: Operation, name: str) -> bool:
+        """A filter that was not learned; the ones and zeros of an instance norm that stands in for a group norm."""
+        if operation.type == "Conv":
+            return operation.inputs[1] == name and self._is_fixed_filter(operation, name)
+        if operation.type != "InstanceNormalization" or len(operation.inputs) < 3:
+            return False
+        source = self.structure.maker.get(operation.inputs[0])
+        if source is None or source.type != "Reshape":
+            return False
+        return self._fills(operation.inputs[1], 1.0) and self._fills(operation.inputs[2], 0.0)
+
+    def _fills(self, name: str, number: float) -> bool:
+        """Whether every element of a constant is this number."""
+        maker = self.structure.maker.get(name)
+        tensor = self.structure.initializers.get(name) or self._constant(name)
+        if maker is not None and maker.type == "ConstantOfShape":
+            tensor = maker.tensor("value")
+            if tensor is None:
+                return number == 0.0
+        values = None if tensor is None else values_of(self.file, tensor)
+        return values is not None and bool((values == number).all())
+
+    def _gather(self, name: str, reader: Operation, seen: set[str], single: bool) -> Iterator[Leaf]:
+        """The stored numbers that a constant is made of.
+
+        With ``single`` one number counts too, where it is only laid out anew on its way; in arithmetic it does not.
+        """
+        is_quantised = "Integer" in reader.type or reader.type.startswith("Q")
+        waiting = [(name, single, is_quantised)]
+        while waiting:
+            name, single, is_quantised = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            maker = self.structure.maker.get(name)
+            if maker is None or maker.type in ("Constant", "ConstantOfShape"):
+                leaf = self._leaf(name, reader.index)
+                accepted = FLOATING if not is_quantised else (*FLOATING, *QUANTISED)
+                if leaf and (single or leaf.elements > 1) and leaf.type in accepted:
+                    yield leaf
+                continue
+            follows_first = maker.type in _FROM_FIRST and not maker.domain
+            sources = maker.inputs[:1] if maker.type in _FROM_FIRST else maker.inputs
+            is_quantised = is_quantised or maker.type == "DequantizeLinear"
+            waiting += [
+                (each, single and follows_first, is_quantised) for each in sources[::-1] if each
+            ]
+
+    def _leaf(self, name: str, reader: int) -> Leaf | None:
+        if name in self.structure.initializers:
+            tensor = self.structure.initializers[name]
+            return Leaf(name, reader, element_count(tensor), type_name(tensor.data_type))
+        if name in self.structure.sparse:
+            values = self.structure.sparse[name].values
+            return Leaf(name, reader, element_count(values), type_name(values.data_type))
+        constant = self._constant(name)
+        if constant is not None:
+            return Leaf(name, reader, element_count(constant), type_name(constant.data_type))
+        shape = self.typed.numbers(name)
+        return None if shape is None else Leaf(name, reader, prod(shape), self.typed.types[name])
+
+    def weight_type(self, name: str) -> str:
+        """The type in which a weight is stored, or quantised to before it is used."""
+        while (maker := self.structure.maker.get(name)) is not None:
+            if maker.type == "DequantizeLinear":
+                return self.typed.types.get(maker.inputs[0], "unknown")
+            if maker.type not in _FROM_FIRST or not maker.inputs:
+                break
+            name = maker.inputs[0]
+        return self.typed.types.get(name, "unknown")
+
+
+def quantised_by(operation: Operation, weight: str, structure: Structure) -> str | None:
+    """How a layer is quantised: "QDQ", "QLinear", "dynamic", or not at all."""
+    if operation.type.startswith("Q"):
+        return "QLinear"
+    if operation.type.endswith("Integer"):
+        return "dynamic"
+    maker = structure.maker.get(weight)
+    while maker is not None and maker.type in _FROM_FIRST:
+        if maker.type == "DequantizeLinear":
+            return "QDQ"
+        maker = structure.maker.get(maker.inputs[0]) if maker.inputs else None
+    return None

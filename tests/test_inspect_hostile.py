@@ -1,0 +1,402 @@
+"""`resnetc inspect` on files that are broken, or wrong on purpose: a diagnostic with a code, nothing read elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from support.onnx_files import model, node, residual_network, tensor, value, with_data_at
+from support.specs import compile_text
+
+import resnet_compiler
+from resnet_compiler.diagnostics import Diagnostic, SpecError
+from resnet_compiler.inspect.inspection import Inspection, inspect_file
+from resnet_compiler.inspect.library import Library
+
+X, Y = value("x", [1, 4]), value("y")
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[Library]:
+    with Library() as each:
+        yield each
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def look(content: bytes | onnx.ModelProto, library: Library) -> Inspection:
+    data = content if isinstance(content, bytes) else content.SerializeToString()
+    pathlib.Path("model.onnx").write_bytes(data)
+    return inspect_file("model.onnx", library)
+
+
+def faults(content: bytes | onnx.ModelProto, library: Library) -> tuple[Diagnostic, ...]:
+    with pytest.raises(SpecError) as caught:
+        look(content, library)
+    return caught.value.diagnostics
+
+
+# --- not a model ---
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        (b"", ""),
+        (b"\0" * 100, ""),
+        (b"no model", ""),
+        (b"PK\x03\x04" + bytes(100), "zip"),
+        (b"\x80\x02}q\x00.", "pickle"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"\x1f\x8b\x08" + bytes(20), "gzip"),
+        (b"<!DOCTYPE html><html></html>", "web page"),
+        (b'{"graph": {}}', "JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS"),
+        (onnx.ModelProto(ir_version=8).SerializeToString(), ""),
+    ],
+)
+def test_what_is_no_model(content: bytes, note: str, library: Library) -> None:
+    (fault,) = faults(content, library)
+    assert fault.code.id == "RC0540" and "model.onnx" in fault.summary
+    assert note in "".join(fault.notes)
+
+
+def test_every_truncation_is_refused(library: Library) -> None:
+    """But for a cut between two of the outermost fields, there is always one that ends too early."""
+    data = residual_network().SerializeToString()
+    whole = onnx.ModelProto()
+    for end in range(0, len(data), 7):
+        found = faults(data[:end], library)
+        assert {each.code.id for each in found} <= {"RC0540", "RC0541"}
+    whole.ParseFromString(data)
+    assert look(whole, library).weighted_layers == 4
+
+
+def test_large_messages_are_walked_with_bounds(library: Library) -> None:
+    large = model([node("Add", "x w", "y")], [X], [Y], [tensor("w", 4000)])
+    data = large.SerializeToString()
+    assert look(data, library).valid
+    codes = {
+        fault.code.id for end in range(9, len(data), 997) for fault in faults(data[:end], library)
+    }
+    assert codes == {"RC0540"}
+    deep = b"\x0a\x00"
+    for _ in range(
+        300
+    ):  # graph in attribute in node in graph, each larger than what is parsed at once
+        for field in (b"\x32", b"\x2a", b"\x0a"):
+            deep = field + varint(len(deep)) + deep
+    padding = b"\x52" + varint(5000) + b"x" * 5000
+    graph = b"\x3a" + varint(len(padding + deep)) + padding + deep
+    assert faults(b"\x08\x08" + graph, library)[0].code.id == "RC0540"
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
+
+
+# --- a model that does not hold together ---
+
+
+def stored(**fields: object) -> onnx.ModelProto:
+    """A model whose tensor has some fields changed."""
+    made = model([node("Add", "x w", "y")], [X], [Y], [tensor("w", 4)])
+    for name, each in fields.items():
+        made.graph.initializer[0].ClearField(name)
+        if isinstance(each, list):
+            getattr(made.graph.initializer[0], name).extend(each)
+        elif each is not None:
+            setattr(made.graph.initializer[0], name, each)
+    return made
+
+
+def without_opset() -> onnx.ModelProto:
+    made = residual_network()
+    made.ClearField("opset_import")
+    return made
+
+
+BROKEN: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
+    "undefined": (lambda: model([node("Relu", "z", "y")], [X], [Y]), "`z`, which nothing makes"),
+    "output": (lambda: model([node("Relu", "x", "z")], [X], [Y]), "the output `y`"),
+    "no outputs": (lambda: model([node("Relu", "x", "y")], [X], []), "no outputs"),
+    "no opset": (without_opset, "opset"),
+    "two values": (
+        lambda: model([node("Relu", "x", "y"), node("Abs", "x", "y")], [X], [Y]),
+        "two values are called `y`",
+    ),
+    "a value named as an input": (lambda: model([node("Relu", "x", "x")], [X], [X]), "called `x`"),
+    "two inputs": (lambda: model([node("Add", "x x", "y")], [X, X], [Y]), "two inputs"),
+    "two initializers": (
+        lambda: model([node("Add", "x w", "y")], [X], [Y], [tensor("w", 4), tensor("w", 4)]),
+        "two initializers",
+    ),
+    "itself": (lambda: model([node("Add", "x y", "y")], [X], [Y]), "circle"),
+    "circle": (
+        lambda: model([node("Add", "x b", "a"), node("Relu", "a", "b"), node("Abs", "b", "y")], [X], [Y]),
+        "circle",
+    ),
+    "negative": (lambda: stored(dims=[-4]), "negative"),
+    "overflow": (lambda: stored(dims=[2**40, 2**40]), "64 bits"),
+    "too many": (lambda: stored(dims=[5]), "16 bytes where its dimensions ask for 20"),
+    "no values": (lambda: stored(raw_data=None), "no values"),
+    "twice": (lambda: stored(float_data=[1.0]), "twice"),
+    "no type": (lambda: stored(data_type=None), "element type 0"),
+    "unknown type": (lambda: stored(data_type=12345), "element type 12345"),
+    "large, too many": (
+        lambda: model(
+            [node("Add", "x w", "y")],
+            [X],
+            [Y],
+            [TensorProto(name="w", data_type=1, dims=[9000], raw_data=bytes(35_000))],
+        ),
+        "35,000 bytes where its dimensions ask for 36,000",
+    ),
+    "large, in another field": (
+        lambda: model(
+            [node("Add", "x w", "y")],
+            [X],
+            [Y],
+            [TensorProto(name="w", data_type=7, dims=[9000], int64_data=range(8999))],
+        ),
+        "8,999 values where",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_graph_that_does_not_hold_together(name: str, library: Library) -> None:
+    make, words = BROKEN[name]
+    found = faults(make(), library)
+    assert {each.code.id for each in found} == {"RC0541"}
+    assert words in " ".join(each.summary for each in found)
+
+
+def test_of_many_faults_a_few_are_told(library: Library) -> None:
+    nodes = [node("Relu", f"missing{index}", f"v{index}") for index in range(1000)]
+    found = faults(model(nodes, [X], [value("v0")]), library)
+    assert len(found) == 6 and "995 more faults" in found[-1].summary
+
+
+# --- what is odd, but told of ---
+
+
+def test_nodes_out_of_order(library: Library) -> None:
+    made = residual_network()
+    before = look(made, library)
+    nodes = list(made.graph.node)[::-1]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    found = look(made, library)
+    assert [each.code.id for each in found.diagnostics] == ["RC0543"]
+    assert found.valid and found.operators == before.operators
+    assert (found.parameter_count, found.weighted_layers) == (759, 4)
+
+
+def function(name: str, calls: list[str], kind: str = "own") -> onnx.FunctionProto:
+    """A local function that calls others one after the other."""
+    values = ["x", *(f"v{index}" for index in range(len(calls) - 1)), "y"]
+    nodes = [
+        helper.make_node(call, [a], [b], domain=kind if call.islower() else "")
+        for call, a, b in zip(calls, values[:-1], values[1:], strict=True)
+    ]
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(kind, 1)]
+    return helper.make_function(kind, name, ["x"], ["y"], nodes, opsets)
+
+
+def calling(*functions: onnx.FunctionProto) -> onnx.ModelProto:
+    made = model([helper.make_node(functions[0].name, ["x"], ["y"], domain="own")], [X], [Y])
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    made.functions.extend(functions)
+    return made
+
+
+def test_functions_are_expanded(library: Library) -> None:
+    found = look(calling(function("f", ["g", "Relu", "g"]), function("g", ["Abs", "Abs"])), library)
+    assert not found.diagnostics
+    assert found.operators == {"Abs": 4, "Relu": 1}
+    assert found.functions == ("own.f", "own.g")
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [
+        [function("f", ["g"]), function("g", ["f"])],
+        [function("f", ["f", "f"])],
+        [*(function(f"f{i}x".replace("0x", ""), [f"f{i + 1}x"] * 2) for i in range(40)), function("f40x", ["Abs"])],
+    ],
+    ids=["circle", "itself", "doubling"],
+)  # fmt: skip
+def test_functions_without_end_are_not(
+    functions: list[onnx.FunctionProto], library: Library
+) -> None:
+    found = look(calling(*functions), library)
+    assert {each.code.id for each in found.diagnostics} == {"RC0543"}
+    assert sum(found.operators.values()) == 1
+
+
+def test_control_flow_is_counted_and_not_walked(library: Library) -> None:
+    def branch(name: str, kind: str) -> onnx.GraphProto:
+        return helper.make_graph([node(kind, "x", name)], name, [], [value(name)])
+
+    choice = node("If", "c", "y", then_branch=branch("a", "Relu"), else_branch=branch("b", "Conv"))
+    condition = numpy_helper.from_array(np.array(True), "c")
+    found = look(model([choice], [X], [Y], [condition]), library)
+    assert (found.control_flow, found.body_nodes, found.operators) == ({"If": 1}, 2, {"If": 1})
+
+
+def test_bodies_too_deep_are_no_model(library: Library) -> None:
+    graph = helper.make_graph([node("Relu", "x", "y")], "body", [], [Y])
+    for _ in range(60):
+        graph = helper.make_graph([node("If", "c", "y", then_branch=graph)], "body", [], [Y])
+    made = helper.make_model(graph)
+    assert faults(made, library)[0].code.id == "RC0540"
+
+
+def test_a_hundred_thousand_nodes(library: Library) -> None:
+    count = 100_000
+    nodes = [node("Add", f"v{i} v{max(0, i - 1)}", f"v{i + 1}") for i in range(count)]
+    found = look(model(nodes, [value("v0", [1, 2])], [value(f"v{count}")]), library)
+    assert found.operators == {"Add": count} and not found.diagnostics
+    assert found.outputs[0].shape == (1, 2) and found.macs == 0
+
+
+def test_sizes_without_bounds_end_the_worker_alone() -> None:
+    """A row of 2³¹ numbers, which inference would list one by one."""
+    inputs = [value("x", [2**31], TensorProto.INT64)]
+    nodes = [node("Add", "x x", "a"), node("Add", "a x", "y")]
+    with Library(memory=500 * 2**20) as library:
+        found = look(model(nodes, inputs, [value("y", None, TensorProto.INT64)]), library)
+        assert ["500 MiB" in " ".join(each.notes) for each in found.diagnostics] == [True]
+        assert found.outputs[0].shape == (2**31,), "what can be inferred without, is"
+        assert not look(residual_network(), library).diagnostics, "and the next file has a worker"
+
+
+def test_a_worker_that_ends_is_started_anew() -> None:
+    with Library() as library:
+        assert library._process is not None
+        library._process.kill()
+        library._process.wait()
+        found = look(residual_network(), library)
+        assert [each.code.id for each in found.diagnostics] == ["RC0543"]
+        assert found.outputs[0].shape == (1, 5)
+
+
+# --- files beside the model ---
+
+OUTSIDE = [
+    *("/etc/passwd", "../w.bin", "a/../../w.bin", "..", "C:\\w.bin", "\\\\host\\w.bin"),
+    *("a\\..\\..\\w.bin", "", "a\0b", "link/w.bin", "link.bin"),
+]
+
+
+@pytest.mark.parametrize("location", OUTSIDE)
+def test_files_elsewhere_are_refused(
+    location: str, folder: pathlib.Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = folder / "inner"
+    inner.mkdir()
+    (folder / "w.bin").write_bytes(bytes(8))
+    (inner / "link").symlink_to(folder)
+    (inner / "link.bin").symlink_to(folder / "w.bin")
+    monkeypatch.chdir(inner)
+    found = look(with_data_at(location), library)
+    assert [each.code.id for each in found.diagnostics] == ["RC0542"]
+    assert "not looked at" in found.diagnostics[0].summary
+    assert [(each.refused, each.size) for each in found.external] == [(True, None)]
+    assert not found.valid and found.operators == {"Add": 1}
+
+
+@pytest.mark.parametrize(("size", "words"), [(None, "not beside"), (7, "has 7 bytes"), (8, "")])
+def test_files_beside_the_model(size: int | None, words: str, library: Library) -> None:
+    if size is not None:
+        os.makedirs("a")
+        pathlib.Path("a/w.bin").write_bytes(bytes(size))
+    found = look(with_data_at("a/w.bin"), library)
+    assert [words in each.summary for each in found.diagnostics] == ([True] if words else [])
+    assert (found.external[0].size, found.external[0].bytes) == (size, 8)
+
+
+@pytest.mark.parametrize(
+    ("key", "number"), [("offset", "-1"), ("offset", "9" * 30), ("length", "12"), ("length", "x")]
+)
+def test_stretches_that_no_file_has(key: str, number: str, library: Library) -> None:
+    pathlib.Path("w.bin").write_bytes(bytes(8))
+    made = with_data_at("w.bin")
+    made.graph.initializer[0].external_data.add(key=key, value=number)
+    found = look(made, library)
+    assert [each.code.id for each in found.diagnostics] == ["RC0542"]
+
+
+def test_large_weights_are_not_read(library: Library) -> None:
+    weights = TensorProto(name="w", data_type=1, dims=[1000, 10_000], raw_data=bytes(40_000_000))
+    made = model([node("MatMul", "x w", "y")], [value("x", [1, 1000])], [Y], [weights])
+    pathlib.Path("model.onnx").write_bytes(made.SerializeToString())
+    tracemalloc.start()
+    found = inspect_file("model.onnx", library)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (found.parameter_count, found.macs) == (10_000_000, 10_000_000)
+    assert peak < 4_000_000
+
+
+# --- at random ---
+
+NET = """
+name: net
+input: {height: 8, width: 8}
+stem: [{conv: {conv: {out: 4, kernel: 3}}}]
+stages:
+  - one: {block: basic, depth: 1, width: 4}
+  - two: {block: preact_bottleneck, depth: 1, width: 4, stride: 2}
+head: [{pool: global_avg_pool}, {fc: {linear: {out: 3}}}]
+"""
+
+
+def corrupted(data: bytes, draw: random.Random) -> bytes:
+    """The bytes with some changed, taken out or put in."""
+    content = bytearray(data)
+    at = draw.randrange(len(content))
+    match draw.randrange(4):
+        case 0:
+            del content[at:]
+        case 1:
+            del content[at : at + draw.randrange(1, 40)]
+        case 2:
+            content[at:at] = bytes(
+                draw.choice((0, 8, 127, 255)) for _ in range(draw.randrange(1, 9))
+            )
+        case _:
+            for _ in range(draw.choice((1, 2, 8))):
+                content[draw.randrange(len(content))] = draw.randrange(256)
+    return bytes(content)
+
+
+def test_300_corrupted_files(library: Library) -> None:
+    ours = resnet_compiler.emit_onnx(compile_text(NET))
+    files = (residual_network().SerializeToString(), ours)
+    outcomes = set()
+    for seed in range(300):
+        draw = random.Random(seed)
+        try:
+            found = look(corrupted(files[seed % 2], draw), library)
+        except SpecError as failure:
+            outcomes |= {each.code.id for each in failure.diagnostics}
+        else:
+            outcomes |= {each.code.id for each in found.diagnostics} or {"fine"}
+    assert {"RC0540", "RC0541", "RC0543", "fine"} <= outcomes
+    assert outcomes <= {"RC0540", "RC0541", "RC0542", "RC0543", "fine"}
