@@ -98,6 +98,10 @@ class _Work:
         self.weights = {each.name: each for each in model.graph.initializer}
         self.outputs = {each.name for each in model.graph.output}
         self.maker = {name: node for node in model.graph.node for name in node.output}
+        self.moving = {each.name for each in model.graph.input}
+        for node in model.graph.node:  # what depends on the image, in values and not in shape alone
+            if node.op_type != "Shape" and self.moving.intersection(node.input):
+                self.moving.update(node.output)
         self.readers: dict[str, list[onnx.NodeProto]] = {}
         for node in model.graph.node:
             for name in node.input:
@@ -118,8 +122,8 @@ class _Work:
         return node.op_type in POOLINGS
 
     def activations(self, node: onnx.NodeProto) -> list[str]:
-        """The inputs that are neither weights nor constants."""
-        return [name for name in node.input if name and name not in self.weights]
+        """The inputs that depend on the image: neither weights nor what is made of weights alone."""
+        return [name for name in node.input if name in self.moving]
 
     def unfused(self, node: onnx.NodeProto) -> onnx.NodeProto:
         """The operator that an activation is fused into, or the node itself."""
