@@ -24,6 +24,7 @@ POINTWISE = ("Add",)
 POOLINGS = ("GlobalAveragePool", "AveragePool")
 SAME_RANGE = ("MaxPool", "Flatten", "Reshape", "Squeeze")
 """Operators whose output holds values of the input alone, so that one scale serves both."""
+COMPUTING = (*WEIGHTED, *POINTWISE, *POOLINGS)
 FUSED = ("Relu", "Clip")
 """Activations that the operator before them takes in."""
 
@@ -118,7 +119,12 @@ class _Work:
             return len(activations) == 2
         if node.op_type in SAME_RANGE:  # worth it only between two that are
             maker = self.maker.get(node.input[0])
-            return maker is not None and self.is_quantized(self.unfused(maker))
+            readers = self.readers.get(node.output[0], [])
+            return (
+                maker is not None
+                and self.is_quantized(self.unfused(maker))
+                and any(each.op_type in COMPUTING or self.is_quantized(each) for each in readers)
+            )
         return node.op_type in POOLINGS
 
     def activations(self, node: onnx.NodeProto) -> list[str]:
