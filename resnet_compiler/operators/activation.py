@@ -139,7 +139,7 @@ class Dropout(Operator):
 
     word: ClassVar[str] = "dropout"
 
-    rate: float = attribute("number", "share of elements zeroed", 0.5)
+    rate: float = attribute("rate", "share of elements zeroed", 0.5)
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
         return TorchModule(
@@ -158,7 +158,7 @@ class DropPath(Operator):
 
     word: ClassVar[str] = "drop_path"
 
-    rate: float = attribute("number", "share of samples whose path is dropped")
+    rate: float = attribute("rate", "share of samples whose path is dropped")
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])
