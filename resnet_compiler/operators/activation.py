@@ -144,7 +144,7 @@ class Dropout(Operator):
 
     word: ClassVar[str] = "dropout"
 
-    rate: float = attribute("number", "share of elements zeroed", 0.5)
+    rate: float = attribute("rate", "share of elements zeroed", 0.5)
 
     def is_identity(self, inputs: Sequence[Shape]) -> bool:
         return True
@@ -170,7 +170,7 @@ class DropPath(Operator):
 
     word: ClassVar[str] = "drop_path"
 
-    rate: float = attribute("number", "share of samples whose path is dropped")
+    rate: float = attribute("rate", "share of samples whose path is dropped")
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         need_feature_map(self.word, inputs[0])

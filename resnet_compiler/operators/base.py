@@ -29,9 +29,9 @@ class ShapeError(Exception):
 
 # --- attributes ---------------------------------------------------------------------------------------------------
 
-Kind = Literal["count", "index", "pair", "number", "flag", "word", "dims"]
+Kind = Literal["count", "index", "pair", "number", "rate", "flag", "word", "dims"]
 """count: an integer from 1; index: an integer from 0; pair: one integer or [height, width]; number: a finite float;
-flag: true or false; word: one of several; dims: a list of integers from 1, of which one may be -1 (what is left)."""
+rate: a number from 0 to below 1; flag: true or false; word: one of several; dims: a list of integers from 1, of which one may be -1 (what is left)."""
 
 Pair = tuple[int, int]
 MOST_DIMENSIONS = 8
@@ -102,6 +102,14 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
         case "number":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"a number is needed here, not {describe(value)}")
+            if minimum is not None and value < minimum:
+                raise ValueError(f"{value} is too small: the least value is {minimum}")
+            return float(value)
+        case "rate":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"a number is needed here, not {describe(value)}")
+            if not 0 <= value < 1:
+                raise ValueError(f"a rate is from 0 to below 1, not {value}")
             return float(value)
         case "word":
             words = field.metadata["words"]

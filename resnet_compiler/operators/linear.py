@@ -47,7 +47,9 @@ class Conv(Operator):
     standardized: bool = attribute(
         "flag", "whether each filter is brought to mean 0 and variance 1 (Qiao et al. 2019)", False
     )
-    eps: float = attribute("number", "added to a filter's variance when it is standardized", 1e-6)
+    eps: float = attribute(
+        "number", "added to a filter's variance when it is standardized", 1e-6, minimum=0
+    )
 
     @property
     def pad(self) -> Pair:

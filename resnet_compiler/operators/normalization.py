@@ -26,7 +26,7 @@ class BatchNorm(Operator):
 
     word: ClassVar[str] = "batch_norm"
 
-    eps: float = attribute("number", "added to the variance", 1e-5)
+    eps: float = attribute("number", "added to the variance", 1e-5, minimum=0)
     momentum: float = attribute(
         "number", "weight of the newest batch in the running statistics", 0.1
     )
@@ -79,7 +79,7 @@ class GroupNorm(Operator):
     word: ClassVar[str] = "group_norm"
 
     groups: int = attribute("count", "groups of channels that share statistics", 32)
-    eps: float = attribute("number", "added to the variance", 1e-5)
+    eps: float = attribute("number", "added to the variance", 1e-5, minimum=0)
     zero_init: bool = attribute("flag", "whether the scale begins at zero", False)
 
     @property
@@ -139,7 +139,7 @@ class LayerNorm(Operator):
 
     word: ClassVar[str] = "layer_norm"
 
-    eps: float = attribute("number", "added to the variance", 1e-6)
+    eps: float = attribute("number", "added to the variance", 1e-6, minimum=0)
     zero_init: bool = attribute("flag", "whether the scale begins at zero", False)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from resnet_compiler import Graph, Measures
 from resnet_compiler.emit.onnx import DEFAULT_OPSET, OPSETS, OUTPUT
@@ -16,10 +16,9 @@ from support.differential.case import Case
 from support.differential.sides import Disagreement, Sides, agree_in_double, doing, make_sides
 from support.differential.trunk import weighted_layers
 
-if TYPE_CHECKING:
-    pass
-
 TOLERANCE = 1e-4
+SINGLE_VALUE = "Expected more than 1 value per channel when training"
+"""What torch says, in inference too, of a group norm over a single number, of which an image has that and a batch has not."""
 Size = tuple[int, int]
 
 
@@ -214,7 +213,7 @@ def _verdict(sides: Sides, size: Size) -> None:
     try:
         output = sides.torch(sides.image(1, size))
     except Exception as failure:
-        if promised:
+        if promised and not str(failure).startswith(SINGLE_VALUE):
             raise Disagreement(
                 "verdict", f"torch fails at {at}, promised to work: {failure}"
             ) from None
@@ -260,8 +259,18 @@ def _gradients(sides: Sides, size: Size) -> None:
     """That the source can be trained: nothing that a gradient needs is overwritten."""
     import torch
 
+    if _torch_would_crash(sides.graph):
+        return
     image = torch.from_numpy(sides.image(2, size)).requires_grad_()
     sides.network.train()
     with doing("the gradient"):
         sides.network(image).square().mean().backward()
     sides.network.eval()
+
+
+def _torch_would_crash(graph: Graph) -> bool:
+    """Whether torch (2.13, CPU) may write out of bounds: in the gradient of a convolution with two unlike strides, of
+    channels that stand last in memory, as a layer norm leaves them."""
+    operators = [node.operator for node in graph]
+    unlike = any(len(set(getattr(each, "stride", (1, 1)))) > 1 for each in operators)
+    return unlike and any(each.word == "layer_norm" for each in operators)

@@ -18,8 +18,8 @@ EXPRESSIONS = (
     "abs(0 - {})",
     "{} % 1000",
     "{} ** 1",
-    "make_divisible({}, 1)",
     "{} / 1",
+    "make_divisible({}, 1)",  # from 1 on
 )
 """Ways to write a number from 0 on."""
 FLAGS = {
@@ -43,7 +43,9 @@ def present(
             case 0:
                 stage[name] = _named(let, name, first)
             case 1 if plain and isinstance(first, int):
-                stage[name] = draw.choice(EXPRESSIONS).format(first)
+                stage[name] = draw.choice(EXPRESSIONS if first > 0 else EXPRESSIONS[:-1]).format(
+                    first
+                )
             case 1 if isinstance(first, bool):
                 stage[name] = draw.choice(FLAGS[first])
             case 2 if not isinstance(first, list):
