@@ -64,11 +64,12 @@ def settle(graph: Graph, interface: Interface, opset: int = DEFAULT_OPSET) -> Se
 
 def feature_places(graph: Graph) -> dict[str, str]:
     """The node of each feature that can be asked for: the stages' exits, and what enters the first stage."""
-    places = {}
-    if graph.stages and graph.stages[0].blocks[0] in graph.scopes:
-        entry = graph.scopes[graph.stages[0].blocks[0]].entry
-        places = {} if entry == INPUT else {STEM: entry}
-    return places | {stage.name: stage.exit for stage in graph.stages}
+    places: dict[str, str] = {}
+    first = next((name for stage in graph.stages for name in stage.blocks), None)
+    if first in graph.scopes:
+        places[STEM] = graph.scopes[first].entry
+    places |= {stage.name: stage.exit for stage in graph.stages}
+    return {name: node for name, node in places.items() if node != INPUT}
 
 
 def size_of(graph: Graph, interface: Interface) -> Pair | None:

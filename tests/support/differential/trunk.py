@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING
 
 from resnet_compiler.emit.onnx import OUTPUT
@@ -23,7 +24,10 @@ def weighted_layers(sides: Sides, values: Mapping[str, Array]) -> list[str]:
     A residual add is known by its name, the block's with `.add`; what it reads second is a projection where it
     is a layer of that block. A gate is what a product, shift or maximum reads that has fewer elements, or else the second.
     """
-    producer = {name: node for node in sides.model.graph.node for name in node.output}
+    graph = sides.model.graph
+    producer = {name: node for node in graph.node for name in node.output}
+    sizes = {name: value.size for name, value in values.items()}
+    sizes |= {each.name: prod(each.dims) for each in graph.initializer}
     words = {node.name: node.operator.word for node in sides.graph}
     waiting, seen, found = [OUTPUT], set[str](), set[str]()
     while waiting:
@@ -35,7 +39,7 @@ def weighted_layers(sides: Sides, values: Mapping[str, Array]) -> list[str]:
         layer = _layer(node.name, words)
         if words.get(layer) in WEIGHTED and node.op_type in ("Conv", "Gemm"):
             found.add(layer)
-        waiting += _followed(node, layer, words, values)
+        waiting += _followed(node, layer, words, sizes)
     return sorted(found)
 
 
@@ -47,17 +51,14 @@ def _layer(name: str, words: Mapping[str, str]) -> str:
 
 
 def _followed(
-    node: onnx.NodeProto, layer: str, words: Mapping[str, str], values: Mapping[str, Array]
+    node: onnx.NodeProto, layer: str, words: Mapping[str, str], sizes: Mapping[str, int]
 ) -> list[str]:
     first, *rest = node.input
     if node.name == layer and words.get(layer) in MODULATING:
         other = rest[0]
-        return [other] if _size(values, other) > _size(values, first) else [first]
+        image = 1 << 62  # the only thing that no node makes
+        return [other] if sizes.get(other, image) > sizes.get(first, image) else [first]
     block, _, own = layer.rpartition(".")
     if own == "add" and words.get(layer) == "add":
         return [first, *(name for name in rest if not name.startswith(f"{block}."))]
     return [first, *rest]
-
-
-def _size(values: Mapping[str, Array], name: str) -> int:
-    return values[name].size if name in values else 1 << 62  # the image itself
