@@ -132,6 +132,8 @@ def _in_double(given: onnx.ModelProto) -> onnx.ModelProto:
 
     model = onnx.ModelProto()
     model.CopyFrom(given)
+    # before 14 the evaluator normalises by the batch's own statistics; all else here means the same at 15
+    model.opset_import[0].version = max(15, model.opset_import[0].version)
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.FLOAT:
             double = numpy_helper.to_array(tensor).astype(np.float64)
