@@ -20,10 +20,17 @@ Content = Iterable[bytes]
 """A file's content in pieces, made while it is written."""
 
 
-def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
+def write_all(
+    files: Mapping[pathlib.Path, Content],
+    approve: Callable[[Mapping[pathlib.Path, pathlib.Path]], None] | None = None,
+) -> dict[pathlib.Path, int]:
     """Write every file or, if one cannot be written, none: each is staged beside its place, then moved there.
 
     A target that is a link is replaced itself; what it leads to stays as it is.
+
+    Args:
+        files: what to write where.
+        approve: gets where each file is staged when all are, before any is moved. What it raises ends the writing.
 
     Returns:
         The size of each file in bytes.
@@ -35,6 +42,8 @@ def write_all(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, int]:
     try:
         try:
             work.stage(files)
+            if approve is not None:
+                approve({move.path: move.staged for move in work.moves})
             work.commit()
         finally:
             _persistently(work.settle)

@@ -66,7 +66,7 @@ def feature_places(graph: Graph) -> dict[str, str]:
     """The node of each feature that can be asked for: the stages' exits, and what enters the first stage."""
     places: dict[str, str] = {}
     first = next((name for stage in graph.stages for name in stage.blocks), None)
-    if first in graph.scopes:
+    if first is not None and first in graph.scopes:
         places[STEM] = graph.scopes[first].entry
     places |= {stage.name: stage.exit for stage in graph.stages}
     return {name: node for name, node in places.items() if node != INPUT}

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import api
 from resnet_compiler.emit.onnx.frame import border_type
@@ -30,6 +30,9 @@ from resnet_compiler.interface import (
 from resnet_compiler.settle import Settled, settle
 from resnet_compiler.weights import Array, Value
 
+if TYPE_CHECKING:
+    import onnx
+
 MOST_AT_ONCE = 8
 """Images in a batch, where it is dynamic."""
 NOTES = {
@@ -39,7 +42,7 @@ NOTES = {
     "has no bfloat16 operators",
 }
 """How half precision was run."""
-TOLERANCES = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1.5e-1}
+TOLERANCES = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1.5e-1, "int8": 5e-1}
 """Greatest relative difference that is usual, of deep networks with random weights: rounded weights make most of it."""
 
 
@@ -101,42 +104,52 @@ def verify_onnx(
 
     settled = settle(graph, interface, opset)
     random = np.random.default_rng(seed)
-    tried = list(_batches(graph, settled, images))
-    found: dict[str, _Tally] = {}
-    with (
-        _file_sessions(path) as (sessions, notes),
-        _reference_session(settled, graph, weights) as bare,
-    ):
-        for batch, height, width in tried:
-            shown = random_images(random, batch, graph.concrete(INPUT)[0], height, width)
-            given, ready = _inputs(shown, settled)
-            theirs = _expected(_run(bare, ready), settled)
-            for session in sessions:
-                ours = _run(session, given)
-                assert ours.keys() == theirs.keys()
-                for name in ours:
-                    found.setdefault(name, _Tally()).add(name, ours[name], theirs[name])
-    differences = tuple(tally.difference(name) for name, tally in found.items())
-    return Verification(tuple(tried), differences, notes)
+    tried = tuple(_batches(graph, settled, images))
+    channels = graph.concrete(INPUT)[0]
+    shown = [_inputs(random_images(random, n, channels, h, w), settled) for n, h, w in tried]
+    with _reference_session(settled, graph, weights) as bare:
+        expected = [_expected(_run(bare, ready), settled) for _, ready in shown]
+    tally = Tally()
+    with _file_sessions(path) as (sessions, notes):
+        for session in sessions:  # one at a time: each holds all the weights
+            for (given, _), theirs in zip(shown, expected, strict=True):
+                tally.add(_run(session, given), theirs)
+    return Verification(tried, tally.differences(), notes)
+
+
+def verify_against(
+    path: str | os.PathLike[str], exact: onnx.ModelProto, feeds: Iterable[Mapping[str, Array]]
+) -> Verification:
+    """Run a file and a model in memory on the same inputs, and compare each output: for int8, whose inputs are images."""
+    ours, theirs = _session(path), _session(exact.SerializeToString())
+    tally, tried = Tally(), []
+    for feed in feeds:
+        image = feed[INPUT]
+        is_last = image.dtype.kind == "u" and image.shape[-1] in (1, 3, 4)
+        tried.append((len(image), *(image.shape[1:3] if is_last else image.shape[2:4])))
+        tally.add(_run(ours, image), _run(theirs, image))
+    return Verification(tuple(tried), tally.differences(), ("run on the calibration images",))
 
 
 # --- what is run -----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _file_sessions(path: str | os.PathLike[str]) -> Iterator[tuple[list[Any], tuple[str, ...]]]:
+def _file_sessions(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[Iterable[Any], tuple[str, ...]]]:
     """The file as it is, where it can be run; and in half precision with all the rounding of an accelerator."""
     import onnx
 
     half = half_type(onnx.load(path, load_external_data=False))
     if half is None:
-        yield [_session(path)], ()
+        yield map(_session, [path]), ()
         return
     with tempfile.TemporaryDirectory() as folder:
         changed = pathlib.Path(folder) / "model.onnx"
         onnx.save(in_float32(onnx.load(path)), changed, save_as_external_data=True)
-        sessions = [] if half == BFLOAT16 else [_session(path)]
-        yield [*sessions, _session(changed)], (NOTES[half.name],)
+        paths = [changed] if half == BFLOAT16 else [path, changed]
+        yield map(_session, paths), (NOTES[half.name],)
 
 
 @contextmanager
@@ -146,20 +159,22 @@ def _reference_session(settled: Settled, graph: Graph, weights: Value) -> Iterat
         size=settled.size or "dynamic", features=asked.features, with_head=asked.has_head
     )
     with tempfile.TemporaryDirectory() as folder:
-        files = api.onnx_files(graph, "model.onnx", interface=bare, weights=weights)
+        files = api.onnx_files(
+            graph, "model.onnx", interface=bare, weights=weights, external_data="always"
+        )
         for name, content in files.items():
             with (pathlib.Path(folder) / name).open("wb") as stream:
                 stream.writelines(content)
         yield _session(pathlib.Path(folder) / "model.onnx")
 
 
-def _session(path: str | os.PathLike[str]) -> Any:
+def _session(model: str | os.PathLike[str] | bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     providers = ["CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(os.fspath(path), options, providers=providers)
+    return onnxruntime.InferenceSession(os.fspath(model), options, providers=providers)
 
 
 def _run(session: Any, image: Array) -> dict[str, Array]:
@@ -224,6 +239,23 @@ def _expected(outputs: Mapping[str, Array], settled: Settled) -> dict[str, Array
         best = np.argsort(-scores, axis=1, kind="stable")[:, : interface.top_k]
         found |= {VALUES: np.take_along_axis(scores, best, 1), INDICES: best}
     return found
+
+
+class Tally:
+    """The differences of each output over several runs."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, _Tally] = {}
+
+    def add(self, ours: Mapping[str, Array], theirs: Mapping[str, Array]) -> None:
+        """Count in the outputs of one run, by name."""
+        assert ours.keys() == theirs.keys()
+        for name in ours:
+            self._found.setdefault(name, _Tally()).add(name, ours[name], theirs[name])
+
+    def differences(self) -> tuple[Difference, ...]:
+        """What was found for each output."""
+        return tuple(tally.difference(name) for name, tally in self._found.items())
 
 
 @dataclass

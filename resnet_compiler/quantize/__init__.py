@@ -8,6 +8,20 @@ from __future__ import annotations
 
 from resnet_compiler.quantize.calibration import Method, Range, calibrate
 from resnet_compiler.quantize.errors import LayerError, layer_errors
+from resnet_compiler.quantize.images import CalibrationError
+from resnet_compiler.quantize.int8 import Int8, Quantized, quantize
 from resnet_compiler.quantize.placement import Scheme, place
 
-__all__ = ["LayerError", "Method", "Range", "Scheme", "calibrate", "layer_errors", "place"]
+__all__ = [
+    "CalibrationError",
+    "Int8",
+    "LayerError",
+    "Method",
+    "Quantized",
+    "Range",
+    "Scheme",
+    "calibrate",
+    "layer_errors",
+    "place",
+    "quantize",
+]

@@ -138,18 +138,15 @@ def _ready(image: Array, shape: tuple[int, int, int], preprocess: Preprocess | N
     """A uint8 image (height, width, channels) as the model takes it."""
     import numpy as np
 
-    if preprocess is not None and preprocess.changes_size:
-        pass
-    elif image.shape[:2] != shape[1:]:
+    changes_size = preprocess is not None and preprocess.changes_size
+    if not changes_size and image.shape[:2] != shape[1:]:
         wanted = " × ".join(map(str, shape[1:]))
         raise CalibrationError(f"an image of {image.shape[0]} × {image.shape[1]} is not {wanted}")
     if preprocess is None:
-        plain = (
-            Preprocess()
-            if shape[0] == 3
-            else Preprocess(mean=(0.5,) * shape[0], std=(0.5,) * shape[0])
-        )
-        return preprocessed(image[None], plain, None)[0]
+        centred = Preprocess(mean=(0.5,) * shape[0], std=(0.5,) * shape[0])
+        plain = Preprocess() if shape[0] == 3 else centred
+        ready: Array = preprocessed(image[None], plain, None)[0]
+        return ready
     values = image if preprocess.layout == "nhwc" else image.transpose(2, 0, 1)
     kind = np.uint8 if preprocess.input_type == "uint8" else np.float32
     return np.ascontiguousarray(values, kind)

@@ -1,0 +1,1 @@
+"""The commands of `resnetc`, one file each; what they do is in the modules that they import when they run."""

@@ -1,0 +1,219 @@
+"""A spec and its trained weights to an ONNX file for a runtime: made, run against the float32 network, then published."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resnet_compiler import api
+from resnet_compiler.graph import INPUT, Graph
+from resnet_compiler.interface import (
+    DEFAULT_OPSET,
+    PLAIN,
+    Interface,
+    InterfaceError,
+    Problem,
+)
+from resnet_compiler.output import write_all
+from resnet_compiler.rehead import rehead
+from resnet_compiler.weights import Value
+
+if TYPE_CHECKING:
+    import onnx
+
+    from resnet_compiler.diagnostics import Diagnostic
+    from resnet_compiler.quantize import Int8, LayerError, Quantized
+    from resnet_compiler.verify_onnx import Verification
+
+
+class UnverifiedError(Exception):
+    """The file does not compute what the network does, and was not published. ``found`` is by how much."""
+
+    def __init__(self, found: Verification, tolerance: float) -> None:
+        super().__init__(f"{found.relative:.2e} is past the tolerance of {tolerance:.2e}")
+        self.found = found
+        self.tolerance = tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and what there is to say of it.
+
+    Attributes:
+        sizes: the bytes of each file.
+        notes: what was decided that a user should know.
+        warnings: of the weights.
+        verification: what was found on running the file; None where it was not run.
+        errors: for int8, each layer's error.
+    """
+
+    sizes: Mapping[pathlib.Path, int]
+    notes: tuple[str, ...]
+    warnings: tuple[Diagnostic, ...]
+    verification: Verification | None
+    errors: tuple[LayerError, ...]
+
+
+def export(
+    graph: Graph,
+    path: pathlib.Path,
+    *,
+    weights: pathlib.Path | None = None,
+    classes: int | None = None,
+    fold: bool = True,
+    interface: Interface = PLAIN,
+    int8: Int8 | None = None,
+    opset: int = DEFAULT_OPSET,
+    external_data: api.ExternalData = "auto",
+    verify: bool = True,
+    tolerance: float | None = None,
+    seed: int = 0,
+) -> Exported:
+    """Write an ONNX file, and beside it one with its weights where they are too large or are asked to be there.
+
+    Args:
+        graph: the network.
+        path: the file.
+        weights: its trained weights: safetensors, or a PyTorch checkpoint; without them, initial ones.
+        classes: another number of classes; the head is then initialised where the weights have another.
+        fold: whether batch norms go into the convolutions. int8 needs that.
+        interface: inputs, outputs and precision.
+        int8: how to bring the network to int8; the interface's precision is float32 then.
+        opset: 13 to 22.
+        external_data: whether the weights stand in a file of their own.
+        verify: whether to run the file before it is published.
+        tolerance: the greatest difference, relative to an output's largest magnitude; None: what is usual for the precision.
+        seed: of initial weights, and of the images to verify with.
+
+    Raises:
+        SpecError: the weights cannot be used, or a file cannot be written.
+        InterfaceError: the network cannot have this interface.
+        CalibrationError: the calibration images cannot be used.
+        UnverifiedError: the file computes something else. In each case nothing was written.
+    """
+    if int8 is not None:
+        _refuse_with_int8(interface, fold)
+    graph = graph if classes is None else rehead(graph, classes)
+    network = api.fold(graph) if fold else graph
+    precision = "int8" if int8 is not None else interface.precision
+    found: list[Verification] = []
+    with _values(weights, graph, seed, classes is not None) as (values, warnings):
+        quantized = None
+        if int8 is None:
+            files = api.onnx_files(
+                network,
+                path.name,
+                opset=opset,
+                interface=interface,
+                weights=values,
+                external_data=external_data,
+            )
+        else:
+            exact = api.build_onnx(network, opset=opset, interface=interface, weights=values)
+            quantized = _quantized(graph, exact, int8, interface)
+            files = _files(quantized.model, path.name, external_data)
+
+        def approve(staged: Mapping[pathlib.Path, pathlib.Path]) -> None:
+            from resnet_compiler.verify_onnx import TOLERANCES
+
+            bound = TOLERANCES[precision] if tolerance is None else tolerance
+            with _under_their_names(staged) as folder:
+                found.append(run(folder / path.name))
+            if not found[0].relative <= bound:
+                raise UnverifiedError(found[0], bound)
+
+        def run(file: pathlib.Path) -> Verification:
+            from resnet_compiler.verify_onnx import verify_against, verify_onnx
+
+            if quantized is not None:
+                return verify_against(file, exact, quantized.feeds)
+            return verify_onnx(file, graph, values, interface, opset=opset, seed=seed)
+
+        sizes = write_all(
+            {path.parent / name: content for name, content in files.items()},
+            approve if verify else None,
+        )
+        notes = api.interface_notes(network, interface, opset=opset)
+        return Exported(
+            sizes,
+            notes,
+            warnings(),
+            found[0] if found else None,
+            quantized.errors if quantized is not None else (),
+        )
+
+
+def _refuse_with_int8(interface: Interface, fold: bool) -> None:
+    problems = []
+    if interface.precision != "float32":
+        problems.append(
+            Problem("precision", f"int8 is made from float32, not {interface.precision}")
+        )
+    if not fold:
+        problems.append(
+            Problem("fold", "int8 needs batch norms to be folded", "leave `--no-fold` out")
+        )
+    if problems:
+        raise InterfaceError(problems)
+
+
+@contextmanager
+def _values(
+    path: pathlib.Path | None, graph: Graph, seed: int, new_head: bool
+) -> Iterator[tuple[Value, Callable[[], tuple[Diagnostic, ...]]]]:
+    """The tensors' values, and what there is to say of them once they were read."""
+    if path is None:
+        yield api.initial_weights(seed), tuple
+        return
+    from resnet_compiler.checkpoints import open_checkpoint
+
+    with open_checkpoint(path, graph, seed=seed, new_head=new_head) as checkpoint:
+        yield checkpoint, lambda: checkpoint.findings
+
+
+def _quantized(graph: Graph, exact: onnx.ModelProto, int8: Int8, interface: Interface) -> Quantized:
+    from resnet_compiler.quantize import quantize
+    from resnet_compiler.settle import size_of
+
+    declared = graph.declared["H"], graph.declared["W"]
+    height, width = size_of(graph, interface) or declared
+    batch = None if interface.batch == "dynamic" else interface.batch
+    shape = (graph.concrete(INPUT)[0], height, width)
+    return quantize(exact, int8, shape, interface.preprocess, batch)
+
+
+def _files(
+    model: onnx.ModelProto, name: str, external_data: api.ExternalData
+) -> dict[str, Iterable[bytes]]:
+    """The files of a model that is in memory."""
+    if external_data != "always":
+        return {name: [model.SerializeToString(deterministic=True)]}
+    import onnx
+
+    data = f"{name}.data"
+    with tempfile.TemporaryDirectory(prefix="resnetc-") as folder:
+        path = pathlib.Path(folder)
+        onnx.save_model(
+            model, path / name, save_as_external_data=True, location=data, size_threshold=0
+        )
+        return {name: [(path / name).read_bytes()], data: [(path / data).read_bytes()]}
+
+
+@contextmanager
+def _under_their_names(staged: Mapping[pathlib.Path, pathlib.Path]) -> Iterator[pathlib.Path]:
+    """A folder beside the files in which they have the names that they will have: a model finds its weights by name."""
+    parent = next(iter(staged)).parent
+    with tempfile.TemporaryDirectory(prefix=".resnetc-", dir=parent) as name:
+        folder = pathlib.Path(name)
+        for path, file in staged.items():
+            try:
+                os.link(file, folder / path.name)
+            except OSError:  # a file system without links
+                shutil.copyfile(file, folder / path.name)
+        yield folder
