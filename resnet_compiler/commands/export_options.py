@@ -92,7 +92,7 @@ Tolerance = Annotated[
     typer.Option(
         min=0,
         help="Greatest difference, relative to an output's largest magnitude: 0.0001 for float32, 0.02 for float16, "
-        "0.15 for bfloat16, 0.5 for int8.",
+        "0.15 for bfloat16, 0.1 for int8.",
     ),
 ]
 Seed = Annotated[
@@ -190,8 +190,9 @@ def batch_of(text: str) -> int | Literal["dynamic"]:
 
 def size_of(text: str) -> Pair | Literal["auto", "declared", "dynamic"]:
     """The size as an interface has it."""
-    if text == "auto" or text == "declared" or text == "dynamic":
-        return text
+    match text:
+        case "auto" | "declared" | "dynamic":
+            return text
     found = re.fullmatch(r"([0-9]{1,9})[x×]([0-9]{1,9})", text)
     if found is None:
         misuse(f"--size: HxW such as 224x224, `dynamic`, `declared` or `auto`, not `{text}`")

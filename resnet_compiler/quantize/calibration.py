@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import pathlib
 import tempfile
@@ -58,8 +60,9 @@ def calibrate(
             calibrate_method=methods[method],
         )
         calibrator.set_execution_providers(["CPUExecutionProvider"])
-        calibrator.collect_data(reader)
-        found = calibrator.compute_data()
+        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it is doing
+            calibrator.collect_data(reader)
+            found = calibrator.compute_data()
         return {
             name: Range(*(float(np.ravel(value)[0]) for value in found[name].range_value))
             for name in found.keys()  # noqa: SIM118 (not a mapping)
