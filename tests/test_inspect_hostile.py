@@ -102,6 +102,11 @@ def test_large_messages_are_walked_with_bounds(library: Library) -> None:
     assert faults(b"\x08\x08" + graph, library)[0].code.id == "RC0540"
 
 
+def with_length(tag: bytes, content: bytes) -> bytes:
+    """A field of a message, text or bytes."""
+    return tag + varint(len(content)) + content
+
+
 def varint(number: int) -> bytes:
     out = b""
     while number > 127:
@@ -237,7 +242,7 @@ def test_functions_are_expanded(library: Library) -> None:
     [
         [function("f", ["g"]), function("g", ["f"])],
         [function("f", ["f", "f"])],
-        [*(function(f"f{i}x".replace("0x", ""), [f"f{i + 1}x"] * 2) for i in range(40)), function("f40x", ["Abs"])],
+        [*(function(f"f{i}x", [f"f{i + 1}x"] * 2) for i in range(40)), function("f40x", ["Abs"])],
     ],
     ids=["circle", "itself", "doubling"],
 )  # fmt: skip
@@ -259,12 +264,22 @@ def test_control_flow_is_counted_and_not_walked(library: Library) -> None:
     assert (found.control_flow, found.body_nodes, found.operators) == ({"If": 1}, 2, {"If": 1})
 
 
-def test_bodies_too_deep_are_no_model(library: Library) -> None:
-    graph = helper.make_graph([node("Relu", "x", "y")], "body", [], [Y])
-    for _ in range(60):
-        graph = helper.make_graph([node("If", "c", "y", then_branch=graph)], "body", [], [Y])
-    made = helper.make_model(graph)
-    assert faults(made, library)[0].code.id == "RC0540"
+@pytest.mark.parametrize("padding", [0, 5000], ids=["parsed at once", "walked"])
+@pytest.mark.parametrize("depth", [25, 32, 33, 60, 400])
+def test_bodies_too_deep_are_no_model(depth: int, padding: int, library: Library) -> None:
+    """Protobuf takes 100 messages inside each other, so 32 bodies; a large one is not parsed in one go."""
+    body = helper.make_graph([node("Relu", "x", "y")], "body", [], [Y]).SerializeToString()
+    for _ in range(depth):
+        attribute = with_length(b"\x0a", b"then_branch") + b"\xa0\x01\x05" + with_length(b"\x32", body)
+        inner = with_length(b"\x0a", b"x") + with_length(b"\x12", b"y")
+        inner += with_length(b"\x22", b"If") + with_length(b"\x2a", attribute)
+        body = with_length(b"\x0a", inner) + with_length(b"\x52", b" " * padding)
+    head = with_length(b"\x5a", X.SerializeToString()) + with_length(b"\x62", Y.SerializeToString())
+    made = b"\x08\x08" + with_length(b"\x3a", body + head) + b"\x42\x04\x0a\x00\x10\x12"
+    if depth > 32:
+        assert faults(made, library)[0].code.id == "RC0540"
+    else:
+        assert look(made, library).operators == {"If": 1}
 
 
 def test_a_hundred_thousand_nodes(library: Library) -> None:
