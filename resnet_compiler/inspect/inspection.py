@@ -10,7 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from resnet_compiler.diagnostics import Diagnostic
-from resnet_compiler.inspect import external, shapes, structure, trunk, wire
+from resnet_compiler.inspect import external, opsets, shapes, structure, trunk, wire
 from resnet_compiler.inspect.external import ExternalFile
 from resnet_compiler.inspect.library import Library
 from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles, quantised_by
@@ -102,6 +102,11 @@ class Inspection:
         return sum(layer.weighted for layer in self.layers)
 
     @property
+    def layers_aside(self) -> int:
+        """Layers with weights that are not on the trunk."""
+        return sum(self.precision.layers.values()) - self.weighted_layers
+
+    @property
     def macs(self) -> int | None:
         """Multiply-accumulates at the sizes inspected; None where shapes are not known."""
         each = [layer.macs for layer in self.layers]
@@ -127,6 +132,7 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
     files, faults = external.look(path, tensors_in(file.model.graph))
     model = structure.expand_functions(file.model, library, warnings)
     built = structure.build(file, model, warnings)
+    warnings += opsets.unknown_operators(built)
     metadata = {text(each.key): text(each.value) for each in model.metadata_props}
     typed = shapes.infer(built, asked, _usual(metadata), library, warnings)
     roles = Roles(file, built, typed)
