@@ -19,6 +19,7 @@ import resnet_compiler
 from resnet_compiler.diagnostics import Diagnostic, SpecError
 from resnet_compiler.inspect.inspection import Inspection, inspect_file
 from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.worker import MOST_MEMORY, MOST_SECONDS, allowed
 
 X, Y = value("x", [1, 4]), value("y")
 
@@ -270,7 +271,9 @@ def test_bodies_too_deep_are_no_model(depth: int, padding: int, library: Library
     """Protobuf takes 100 messages inside each other, so 32 bodies; a large one is not parsed in one go."""
     body = helper.make_graph([node("Relu", "x", "y")], "body", [], [Y]).SerializeToString()
     for _ in range(depth):
-        attribute = with_length(b"\x0a", b"then_branch") + b"\xa0\x01\x05" + with_length(b"\x32", body)
+        attribute = (
+            with_length(b"\x0a", b"then_branch") + b"\xa0\x01\x05" + with_length(b"\x32", body)
+        )
         inner = with_length(b"\x0a", b"x") + with_length(b"\x12", b"y")
         inner += with_length(b"\x22", b"If") + with_length(b"\x2a", attribute)
         body = with_length(b"\x0a", inner) + with_length(b"\x52", b" " * padding)
@@ -294,11 +297,64 @@ def test_sizes_without_bounds_end_the_worker_alone() -> None:
     """A row of 2³¹ numbers, which inference would list one by one."""
     inputs = [value("x", [2**31], TensorProto.INT64)]
     nodes = [node("Add", "x x", "a"), node("Add", "a x", "y")]
-    with Library(memory=500 * 2**20) as library:
+    with Library(memory=350 * 2**20) as library:
         found = look(model(nodes, inputs, [value("y", None, TensorProto.INT64)]), library)
-        assert ["500 MiB" in " ".join(each.notes) for each in found.diagnostics] == [True]
+        assert ["350 MiB" in " ".join(each.notes) for each in found.diagnostics] == [True]
         assert found.outputs[0].shape == (2**31,), "what can be inferred without, is"
         assert not look(residual_network(), library).diagnostics, "and the next file has a worker"
+
+
+def test_small_files_are_given_little(library: Library) -> None:
+    """A file of a hundred bytes that asks for 16 GiB; a large one is given more."""
+    inputs = [value("x", [2**31], TensorProto.INT64)]
+    found = look(
+        model([node("Add", "x x", "y")], inputs, [value("y", None, TensorProto.INT64)]), library
+    )
+    assert ["400 MiB or 10 seconds" in " ".join(each.notes) for each in found.diagnostics] == [True]
+    assert allowed(10 * 2**20, MOST_MEMORY) == (1040 * 2**20, 60)
+    assert allowed(2**30, MOST_MEMORY) == (MOST_MEMORY, MOST_SECONDS)
+
+
+def test_many_layers_of_one_weight_take_no_longer(library: Library) -> None:
+    """A weight that goes through many nodes, and is then read by as many: the way to it is gone once."""
+    count = 3000
+    chain = [node("Identity", f"w{i}", f"w{i + 1}") for i in range(count)]
+    layers = [node("MatMul", f"x{i} w{count}", f"x{i + 1}") for i in range(count)]
+    made = model(
+        [*chain, *layers], [value("x0", [1, 2])], [value(f"x{count}")], [tensor("w0", 2, 2)]
+    )
+    found = look(made, library)
+    assert (found.parameter_count, found.weighted_layers, found.macs) == (4, count, 4 * count)
+
+
+@pytest.mark.parametrize("kind", ["DequantizeLinear", "QuantizeLinear", "Conv", "Add", "Identity"])
+@pytest.mark.parametrize("inputs", ["", "w", "x"])
+def test_nodes_with_too_few_inputs(kind: str, inputs: str, library: Library) -> None:
+    nodes = [node(kind, inputs, "v"), node("MatMul", "x v", "y")]
+    found = look(model(nodes, [X], [Y], [tensor("w", 4, 4)]), library)
+    assert {each.code.id for each in found.diagnostics} <= {"RC0543"}
+    assert found.operators == dict(sorted({kind: 1, "MatMul": 1}.items()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "opset", "known"),
+    [
+        *[("Relu", 18, True), ("Rely", 18, False), ("relu", 18, False), ("", 18, False)],
+        *[("Gelu", 19, False), ("Gelu", 20, True), ("Relu", 2**40, True), ("Relu", 0, False)],
+    ],
+)
+def test_operators_that_there_are_not(kind: str, opset: int, known: bool, library: Library) -> None:
+    found = look(model([node(kind, "x", "y")], [X], [Y], opset=opset), library)
+    named = [f"`{kind}` is no operator" in each.summary for each in found.diagnostics]
+    assert (True in named) is not known
+    assert found.valid and found.operators == {kind: 1}
+
+
+def test_of_many_unknown_operators_a_few_are_told(library: Library) -> None:
+    nodes = [node(f"Kind{index}", "x", f"y{index}") for index in range(30)]
+    found = look(model(nodes, [X], [value("y0")]), library)
+    assert [each.code.id for each in found.diagnostics][:6] == ["RC0543"] * 6
+    assert "25 more operators" in found.diagnostics[5].summary
 
 
 def test_a_worker_that_ends_is_started_anew() -> None:

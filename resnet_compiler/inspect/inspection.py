@@ -13,7 +13,7 @@ from resnet_compiler.diagnostics import Diagnostic
 from resnet_compiler.inspect import external, opsets, shapes, structure, trunk, wire
 from resnet_compiler.inspect.external import ExternalFile
 from resnet_compiler.inspect.library import Library
-from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles, quantised_by
+from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles
 from resnet_compiler.inspect.shapes import AS_DECLARED, Shape, Sizes, Typed
 from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation
 from resnet_compiler.inspect.tensors import FLOATING, tensors_in, text
@@ -219,7 +219,7 @@ def _precision(roles: Roles) -> Precision:
         weight = roles.weight(operation)
         if weight is not None:
             types.append(roles.weight_type(weight))
-            schemes.append(quantised_by(operation, weight, roles.structure) or "")
+            schemes.append(roles.quantised_by(operation, weight) or "")
     floating = [leaf.type for leaf in roles.parameters if leaf.type in FLOATING]
     fed = (roles.typed.types[name] for name in roles.structure.inputs)
     used = _counted(types or floating or (each for each in fed if each in FLOATING))

@@ -129,8 +129,12 @@ class _Trunk:
 
     def _gate(self, sides: Sequence[str], shapes: Sequence[Shape | None]) -> frozenset[str]:
         """The side with ones where the other's dimensions are open: it broadcasts at every size but the smallest."""
-        smaller = [_is_within(*pair) and not _is_within(*pair[::-1]) for pair in (shapes, shapes[::-1])]
-        return frozenset(name for name, is_smaller in zip(sides, smaller, strict=True) if is_smaller)
+        smaller = [
+            _is_within(*pair) and not _is_within(*pair[::-1]) for pair in (shapes, shapes[::-1])
+        ]
+        return frozenset(
+            name for name, is_smaller in zip(sides, smaller, strict=True) if is_smaller
+        )
 
     def _projection(self, sides: Sequence[str], counts: Sequence[int]) -> frozenset[str]:
         single = [name for name, count in zip(sides, counts, strict=True) if count == 1]
