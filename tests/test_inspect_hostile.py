@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import random
-import tracemalloc
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from support.onnx_files import model, node, residual_network, tensor, value, with_data_at
+from support.inspection import faults, look, varint
+from support.onnx_files import model, node, residual_network, tensor, value
 from support.specs import compile_text
 
 import resnet_compiler
-from resnet_compiler.diagnostics import Diagnostic, SpecError
-from resnet_compiler.inspect.inspection import Inspection, inspect_file
+from resnet_compiler.diagnostics import SpecError
 from resnet_compiler.inspect.library import Library
-from resnet_compiler.inspect.worker import MOST_MEMORY, MOST_SECONDS, allowed
 
 X, Y = value("x", [1, 4]), value("y")
 
@@ -34,18 +31,6 @@ def library() -> Iterator[Library]:
 def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def look(content: bytes | onnx.ModelProto, library: Library) -> Inspection:
-    data = content if isinstance(content, bytes) else content.SerializeToString()
-    pathlib.Path("model.onnx").write_bytes(data)
-    return inspect_file("model.onnx", library)
-
-
-def faults(content: bytes | onnx.ModelProto, library: Library) -> tuple[Diagnostic, ...]:
-    with pytest.raises(SpecError) as caught:
-        look(content, library)
-    return caught.value.diagnostics
 
 
 # --- not a model ---
@@ -101,18 +86,6 @@ def test_large_messages_are_walked_with_bounds(library: Library) -> None:
     padding = b"\x52" + varint(5000) + b"x" * 5000
     graph = b"\x3a" + varint(len(padding + deep)) + padding + deep
     assert faults(b"\x08\x08" + graph, library)[0].code.id == "RC0540"
-
-
-def with_length(tag: bytes, content: bytes) -> bytes:
-    """A field of a message, text or bytes."""
-    return tag + varint(len(content)) + content
-
-
-def varint(number: int) -> bytes:
-    out = b""
-    while number > 127:
-        out, number = out + bytes([number & 127 | 128]), number >> 7
-    return out + bytes([number])
 
 
 # --- a model that does not hold together ---
@@ -265,68 +238,6 @@ def test_control_flow_is_counted_and_not_walked(library: Library) -> None:
     assert (found.control_flow, found.body_nodes, found.operators) == ({"If": 1}, 2, {"If": 1})
 
 
-@pytest.mark.parametrize("padding", [0, 5000], ids=["parsed at once", "walked"])
-@pytest.mark.parametrize("depth", [25, 32, 33, 60, 400])
-def test_bodies_too_deep_are_no_model(depth: int, padding: int, library: Library) -> None:
-    """Protobuf takes 100 messages inside each other, so 32 bodies; a large one is not parsed in one go."""
-    body = helper.make_graph([node("Relu", "x", "y")], "body", [], [Y]).SerializeToString()
-    for _ in range(depth):
-        attribute = (
-            with_length(b"\x0a", b"then_branch") + b"\xa0\x01\x05" + with_length(b"\x32", body)
-        )
-        inner = with_length(b"\x0a", b"x") + with_length(b"\x12", b"y")
-        inner += with_length(b"\x22", b"If") + with_length(b"\x2a", attribute)
-        body = with_length(b"\x0a", inner) + with_length(b"\x52", b" " * padding)
-    head = with_length(b"\x5a", X.SerializeToString()) + with_length(b"\x62", Y.SerializeToString())
-    made = b"\x08\x08" + with_length(b"\x3a", body + head) + b"\x42\x04\x0a\x00\x10\x12"
-    if depth > 32:
-        assert faults(made, library)[0].code.id == "RC0540"
-    else:
-        assert look(made, library).operators == {"If": 1}
-
-
-def test_a_hundred_thousand_nodes(library: Library) -> None:
-    count = 100_000
-    nodes = [node("Add", f"v{i} v{max(0, i - 1)}", f"v{i + 1}") for i in range(count)]
-    found = look(model(nodes, [value("v0", [1, 2])], [value(f"v{count}")]), library)
-    assert found.operators == {"Add": count} and not found.diagnostics
-    assert found.outputs[0].shape == (1, 2) and found.macs == 0
-
-
-def test_sizes_without_bounds_end_the_worker_alone() -> None:
-    """A row of 2³¹ numbers, which inference would list one by one."""
-    inputs = [value("x", [2**31], TensorProto.INT64)]
-    nodes = [node("Add", "x x", "a"), node("Add", "a x", "y")]
-    with Library(memory=350 * 2**20) as library:
-        found = look(model(nodes, inputs, [value("y", None, TensorProto.INT64)]), library)
-        assert ["350 MiB" in " ".join(each.notes) for each in found.diagnostics] == [True]
-        assert found.outputs[0].shape == (2**31,), "what can be inferred without, is"
-        assert not look(residual_network(), library).diagnostics, "and the next file has a worker"
-
-
-def test_small_files_are_given_little(library: Library) -> None:
-    """A file of a hundred bytes that asks for 16 GiB; a large one is given more."""
-    inputs = [value("x", [2**31], TensorProto.INT64)]
-    found = look(
-        model([node("Add", "x x", "y")], inputs, [value("y", None, TensorProto.INT64)]), library
-    )
-    assert ["400 MiB or 10 seconds" in " ".join(each.notes) for each in found.diagnostics] == [True]
-    assert allowed(10 * 2**20, MOST_MEMORY) == (1040 * 2**20, 60)
-    assert allowed(2**30, MOST_MEMORY) == (MOST_MEMORY, MOST_SECONDS)
-
-
-def test_many_layers_of_one_weight_take_no_longer(library: Library) -> None:
-    """A weight that goes through many nodes, and is then read by as many: the way to it is gone once."""
-    count = 3000
-    chain = [node("Identity", f"w{i}", f"w{i + 1}") for i in range(count)]
-    layers = [node("MatMul", f"x{i} w{count}", f"x{i + 1}") for i in range(count)]
-    made = model(
-        [*chain, *layers], [value("x0", [1, 2])], [value(f"x{count}")], [tensor("w0", 2, 2)]
-    )
-    found = look(made, library)
-    assert (found.parameter_count, found.weighted_layers, found.macs) == (4, count, 4 * count)
-
-
 @pytest.mark.parametrize("kind", ["DequantizeLinear", "QuantizeLinear", "Conv", "Add", "Identity"])
 @pytest.mark.parametrize("inputs", ["", "w", "x"])
 def test_nodes_with_too_few_inputs(kind: str, inputs: str, library: Library) -> None:
@@ -355,74 +266,6 @@ def test_of_many_unknown_operators_a_few_are_told(library: Library) -> None:
     found = look(model(nodes, [X], [value("y0")]), library)
     assert [each.code.id for each in found.diagnostics][:6] == ["RC0543"] * 6
     assert "25 more operators" in found.diagnostics[5].summary
-
-
-def test_a_worker_that_ends_is_started_anew() -> None:
-    with Library() as library:
-        assert library._process is not None
-        library._process.kill()
-        library._process.wait()
-        found = look(residual_network(), library)
-        assert [each.code.id for each in found.diagnostics] == ["RC0543"]
-        assert found.outputs[0].shape == (1, 5)
-
-
-# --- files beside the model ---
-
-OUTSIDE = [
-    *("/etc/passwd", "../w.bin", "a/../../w.bin", "..", "C:\\w.bin", "\\\\host\\w.bin"),
-    *("a\\..\\..\\w.bin", "", "a\0b", "link/w.bin", "link.bin"),
-]
-
-
-@pytest.mark.parametrize("location", OUTSIDE)
-def test_files_elsewhere_are_refused(
-    location: str, folder: pathlib.Path, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inner = folder / "inner"
-    inner.mkdir()
-    (folder / "w.bin").write_bytes(bytes(8))
-    (inner / "link").symlink_to(folder)
-    (inner / "link.bin").symlink_to(folder / "w.bin")
-    monkeypatch.chdir(inner)
-    found = look(with_data_at(location), library)
-    assert [each.code.id for each in found.diagnostics] == ["RC0542"]
-    assert "not looked at" in found.diagnostics[0].summary
-    assert [(each.refused, each.size) for each in found.external] == [(True, None)]
-    assert not found.valid and found.operators == {"Add": 1}
-
-
-@pytest.mark.parametrize(("size", "words"), [(None, "not beside"), (7, "has 7 bytes"), (8, "")])
-def test_files_beside_the_model(size: int | None, words: str, library: Library) -> None:
-    if size is not None:
-        os.makedirs("a")
-        pathlib.Path("a/w.bin").write_bytes(bytes(size))
-    found = look(with_data_at("a/w.bin"), library)
-    assert [words in each.summary for each in found.diagnostics] == ([True] if words else [])
-    assert (found.external[0].size, found.external[0].bytes) == (size, 8)
-
-
-@pytest.mark.parametrize(
-    ("key", "number"), [("offset", "-1"), ("offset", "9" * 30), ("length", "12"), ("length", "x")]
-)
-def test_stretches_that_no_file_has(key: str, number: str, library: Library) -> None:
-    pathlib.Path("w.bin").write_bytes(bytes(8))
-    made = with_data_at("w.bin")
-    made.graph.initializer[0].external_data.add(key=key, value=number)
-    found = look(made, library)
-    assert [each.code.id for each in found.diagnostics] == ["RC0542"]
-
-
-def test_large_weights_are_not_read(library: Library) -> None:
-    weights = TensorProto(name="w", data_type=1, dims=[1000, 10_000], raw_data=bytes(40_000_000))
-    made = model([node("MatMul", "x w", "y")], [value("x", [1, 1000])], [Y], [weights])
-    pathlib.Path("model.onnx").write_bytes(made.SerializeToString())
-    tracemalloc.start()
-    found = inspect_file("model.onnx", library)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert (found.parameter_count, found.macs) == (10_000_000, 10_000_000)
-    assert peak < 4_000_000
 
 
 # --- at random ---
