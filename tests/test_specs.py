@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 
+import onnx
 import pytest
 
 from resnet_compiler.library import data_folder
@@ -35,7 +36,11 @@ def test_there_are_few_operators() -> None:
 
 
 def test_python_knows_no_networks() -> None:
-    """What makes a block or a family is in YAML; the package names none of them."""
+    """What makes a block or a family is in YAML; the package names none of them. Operators of ONNX are no networks."""
+    operators = {schema.name for schema in onnx.defs.get_all_schemas()}
     for path in sorted(pathlib.Path(__file__).parent.parent.glob("resnet_compiler/**/*.py")):
+        text = re.sub(
+            r'"(\w+)"', lambda m: "" if m[1] in operators else m[0], path.read_text("utf-8")
+        )
         for word in ("bottleneck", "squeeze", "inverted", "resnext"):
-            assert word not in path.read_text("utf-8").lower(), (path.name, word)
+            assert word not in text.lower(), (path.name, word)

@@ -10,10 +10,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from resnet_compiler.diagnostics import Diagnostic
-from resnet_compiler.inspect import external, shapes, structure, trunk, wire
+from resnet_compiler.inspect import external, opsets, shapes, structure, trunk, wire
 from resnet_compiler.inspect.external import ExternalFile
 from resnet_compiler.inspect.library import Library
-from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles, quantised_by
+from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles
 from resnet_compiler.inspect.shapes import AS_DECLARED, Shape, Sizes, Typed
 from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation
 from resnet_compiler.inspect.tensors import FLOATING, tensors_in, text
@@ -102,6 +102,11 @@ class Inspection:
         return sum(layer.weighted for layer in self.layers)
 
     @property
+    def layers_aside(self) -> int:
+        """Layers with weights that are not on the trunk."""
+        return sum(self.precision.layers.values()) - self.weighted_layers
+
+    @property
     def macs(self) -> int | None:
         """Multiply-accumulates at the sizes inspected; None where shapes are not known."""
         each = [layer.macs for layer in self.layers]
@@ -127,6 +132,7 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
     files, faults = external.look(path, tensors_in(file.model.graph))
     model = structure.expand_functions(file.model, library, warnings)
     built = structure.build(file, model, warnings)
+    warnings += opsets.unknown_operators(built)
     metadata = {text(each.key): text(each.value) for each in model.metadata_props}
     typed = shapes.infer(built, asked, _usual(metadata), library, warnings)
     roles = Roles(file, built, typed)
@@ -213,7 +219,7 @@ def _precision(roles: Roles) -> Precision:
         weight = roles.weight(operation)
         if weight is not None:
             types.append(roles.weight_type(weight))
-            schemes.append(quantised_by(operation, weight, roles.structure) or "")
+            schemes.append(roles.quantised_by(operation, weight) or "")
     floating = [leaf.type for leaf in roles.parameters if leaf.type in FLOATING]
     fed = (roles.typed.types[name] for name in roles.structure.inputs)
     used = _counted(types or floating or (each for each in fed if each in FLOATING))

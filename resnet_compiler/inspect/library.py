@@ -8,7 +8,7 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from resnet_compiler.inspect.worker import HEAD, MOST_MEMORY, MOST_SECONDS
+from resnet_compiler.inspect.worker import HEAD, MOST_MEMORY, allowed
 
 if TYPE_CHECKING:
     import onnx
@@ -54,7 +54,8 @@ class Library:
         from google.protobuf.message import DecodeError, EncodeError
 
         try:
-            word, reply = self._exchange(request, model.SerializeToString())
+            data = model.SerializeToString()
+            word, reply = self._exchange(request, data)
             if word == b"done":
                 made = onnx.ModelProto()
                 made.ParseFromString(reply)
@@ -62,7 +63,7 @@ class Library:
         except (DecodeError, EncodeError, ValueError) as reason:
             raise LibraryError(_first_line(str(reason))) from None
         if word == b"memory":
-            raise self._exhausted()
+            raise self._exhausted(len(data))
         raise LibraryError(_first_line(reply.decode(errors="replace")))
 
     def _exchange(self, request: str, data: bytes) -> tuple[bytes, bytes]:
@@ -81,10 +82,11 @@ class Library:
             if len(reply) == length:
                 return word.rstrip(), reply
         self._end()
-        raise self._exhausted()
+        raise self._exhausted(len(data))
 
-    def _exhausted(self) -> ExhaustedError:
-        bounds = f"{self.memory >> 20:,} MiB or {MOST_SECONDS} seconds"
+    def _exhausted(self, size: int) -> ExhaustedError:
+        memory, seconds = allowed(size, self.memory)
+        bounds = f"{memory >> 20:,} MiB or {seconds} seconds"
         return ExhaustedError(f"the onnx library aborts on it, or would take more than {bounds}")
 
     def _start(self) -> subprocess.Popen[bytes]:

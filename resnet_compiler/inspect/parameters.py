@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.inspect.bare import MICROSOFT
 from resnet_compiler.inspect.shapes import Typed
@@ -22,6 +22,7 @@ from resnet_compiler.inspect.tensors import (
 from resnet_compiler.inspect.wire import OnnxFile
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
 WEIGHTED: Mapping[tuple[str, str], tuple[int, int]] = {
@@ -129,6 +130,11 @@ class Roles:
             return None
         return None if self._is_fixed_filter(operation, constant[0]) else constant[0]
 
+    @cached_property
+    def _fixed_filters(self) -> dict[tuple[str, int], bool]:
+        """What has been found of weights, by name and groups: several layers may read one."""
+        return {}
+
     def _is_fixed_filter(self, operation: Operation, name: str) -> bool:
         """Whether each channel is convolved on its own, by one and the same window that varies: blurring, not learning."""
         tensor = self.structure.initializers.get(name) or self._constant(name)
@@ -140,11 +146,10 @@ class Roles:
             or list(tensor.dims[:2]) != [group, 1]
         ):
             return False
-        values = values_of(self.file, tensor)
-        if values is None or not values.size:
-            return False
-        windows = values.reshape(group, -1)
-        return bool((windows == windows[0]).all() and (windows[0] != windows[0][0]).any())
+        if (name, group) not in self._fixed_filters:
+            values = values_of(self.file, tensor)
+            self._fixed_filters[name, group] = values is not None and _is_one_window(values, group)
+        return self._fixed_filters[name, group]
 
     def _constant(self, name: str) -> onnx.TensorProto | None:
         maker = self.structure.maker.get(name)
@@ -190,7 +195,7 @@ class Roles:
     def _is_trivial(self, operation: Operation, name: str) -> bool:
         """A filter that was not learned; the ones and zeros of an instance norm that stands in for a group norm."""
         if operation.type == "Conv":
-            return operation.inputs[1] == name and self._is_fixed_filter(operation, name)
+            return name in operation.inputs[1:2] and self._is_fixed_filter(operation, name)
         if operation.type != "InstanceNormalization" or len(operation.inputs) < 3:
             return False
         source = self.structure.maker.get(operation.inputs[0])
@@ -250,24 +255,49 @@ class Roles:
 
     def weight_type(self, name: str) -> str:
         """The type in which a weight is stored, or quantised to before it is used."""
-        while (maker := self.structure.maker.get(name)) is not None:
-            if maker.type == "DequantizeLinear":
-                return self.typed.types.get(maker.inputs[0], "unknown")
-            if maker.type not in _FROM_FIRST or not maker.inputs:
-                break
-            name = maker.inputs[0]
-        return self.typed.types.get(name, "unknown")
+        origin = self._origin(name)
+        dequantised = self._dequantised(origin)
+        return self.typed.types.get(origin if dequantised is None else dequantised, "unknown")
+
+    def quantised_by(self, operation: Operation, weight: str) -> str | None:
+        """How a layer is quantised: "QDQ", "QLinear", "dynamic", or not at all."""
+        if operation.type.startswith("Q"):
+            return "QLinear"
+        if operation.type.endswith("Integer"):
+            return "dynamic"
+        return None if self._dequantised(self._origin(weight)) is None else "QDQ"
+
+    @cached_property
+    def _origins(self) -> dict[str, str]:
+        """What has been found by `_origin`, so that no way is gone twice."""
+        return {}
+
+    def _origin(self, name: str) -> str:
+        """The value that a constant is only laid out anew from: stored, computed, or dequantised."""
+        way = []
+        while name not in self._origins:
+            maker = self.structure.maker.get(name)
+            is_end = maker is None or maker.type not in _FROM_FIRST or not maker.inputs
+            if maker is None or is_end or self._dequantised(name) is not None:
+                self._origins[name] = name
+            else:
+                way.append(name)
+                name = maker.inputs[0]
+        origin = self._origins[name]
+        self._origins.update(dict.fromkeys(way, origin))
+        return origin
+
+    def _dequantised(self, name: str) -> str | None:
+        """What a value is dequantised from, where it is."""
+        maker = self.structure.maker.get(name)
+        if maker is None or maker.type != "DequantizeLinear" or not maker.inputs:
+            return None
+        return maker.inputs[0]
 
 
-def quantised_by(operation: Operation, weight: str, structure: Structure) -> str | None:
-    """How a layer is quantised: "QDQ", "QLinear", "dynamic", or not at all."""
-    if operation.type.startswith("Q"):
-        return "QLinear"
-    if operation.type.endswith("Integer"):
-        return "dynamic"
-    maker = structure.maker.get(weight)
-    while maker is not None and maker.type in _FROM_FIRST:
-        if maker.type == "DequantizeLinear":
-            return "QDQ"
-        maker = structure.maker.get(maker.inputs[0]) if maker.inputs else None
-    return None
+def _is_one_window(values: np.ndarray[Any, np.dtype[Any]], channels: int) -> bool:
+    """Whether every channel has the same window, and it varies."""
+    if not values.size:
+        return False
+    windows = values.reshape(channels, -1)
+    return bool((windows == windows[0]).all() and (windows[0] != windows[0][0]).any())

@@ -68,7 +68,8 @@ def _facts(found: Inspection) -> Iterable[tuple[str, Sequence[str]]]:
     yield "parameters", [_parameters(found)]
     running = f"{found.statistics:,} running means and variances, not counted as parameters"
     yield "statistics", [running] if found.statistics else []
-    yield "weighted layers", [str(found.weighted_layers)]
+    aside = f", not counting {found.layers_aside:,} in shortcuts and gates"
+    yield "weighted layers", [f"{found.weighted_layers:,}{aside if found.layers_aside else ''}"]
     yield "MACs", [_macs(found)]
     yield "precision", [_precision(found)]
     yield "residual adds", _adds(found.residual_adds)
@@ -118,6 +119,8 @@ def _adds(adds: Sequence[ResidualAdd]) -> list[str]:
         kinds = [f"{'all ' if len(adds) > 1 else ''}{kinds[0].partition(' ')[2]}"]
     quantised = sum(add.quantised for add in adds)
     more = [f"{quantised} on quantised values"] if quantised else []
+    projections = sum(add.projection for add in adds)
+    more += [f"{projections} with a projection"] if projections else []
     odd = [add for add in adds if add.sides in ("broadcasts", "unequal")]
     named = [f"{_word(a.name)}: {' and '.join(_shape(s) for s in a.shapes)}" for a in odd]
     rest = [f"and {len(named) - _LISTED:,} more"] if len(named) > _LISTED else []

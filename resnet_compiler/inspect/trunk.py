@@ -123,7 +123,18 @@ class _Trunk:
         self.adds.append(found)
         if compared == "broadcasts" and len(sides) == 2:
             return frozenset({sides[1] if _is_within(shapes[1], shapes[0]) else sides[0]})
+        if compared == "unknown" and len(sides) == 2:
+            return shortcut or self._gate(sides, shapes)
         return shortcut
+
+    def _gate(self, sides: Sequence[str], shapes: Sequence[Shape | None]) -> frozenset[str]:
+        """The side with ones where the other's dimensions are open: it broadcasts at every size but the smallest."""
+        smaller = [
+            _is_within(*pair) and not _is_within(*pair[::-1]) for pair in (shapes, shapes[::-1])
+        ]
+        return frozenset(
+            name for name, is_smaller in zip(sides, smaller, strict=True) if is_smaller
+        )
 
     def _projection(self, sides: Sequence[str], counts: Sequence[int]) -> frozenset[str]:
         single = [name for name, count in zip(sides, counts, strict=True) if count == 1]

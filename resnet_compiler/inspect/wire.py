@@ -76,7 +76,7 @@ def open_model(path: str) -> OnnxFile:
         SpecError: it cannot be read, or is no ONNX model.
     """
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError, EncodeError
 
     model = onnx.ModelProto()
     faults: list[str] = []
@@ -88,12 +88,14 @@ def open_model(path: str) -> OnnxFile:
             if status.st_size:
                 with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
                     _Walk(data, faults).fill(model, 0, len(data))
+            # parts were parsed on their own; nothing may lie deeper in the whole than can be copied
+            onnx.ModelProto.FromString(model.SerializeToString())
     except OSError as reason:
         why = (reason.strerror or str(reason)).lower()
         raise SpecError([error(codes.UNREADABLE_FILE, f"cannot read {path}: {why}")]) from None
     except WireError as reason:
         raise _not_onnx(path, str(reason)) from None
-    except DecodeError:
+    except (DecodeError, EncodeError):
         raise _not_onnx(path, "its bytes do not decode as the format has them") from None
     if not status.st_size:
         raise _not_onnx(path, "it is empty")
