@@ -194,15 +194,11 @@ def _files(
     """The files of a model that is in memory."""
     if external_data != "always":
         return {name: [model.SerializeToString(deterministic=True)]}
-    import onnx
+    from resnet_compiler.emit.onnx.data import beside
 
     data = f"{name}.data"
-    with tempfile.TemporaryDirectory(prefix="resnetc-") as folder:
-        path = pathlib.Path(folder)
-        onnx.save_model(
-            model, path / name, save_as_external_data=True, location=data, size_threshold=0
-        )
-        return {name: [(path / name).read_bytes()], data: [(path / data).read_bytes()]}
+    weights = beside(model, data)
+    return {name: [model.SerializeToString(deterministic=True)], data: weights}
 
 
 @contextmanager

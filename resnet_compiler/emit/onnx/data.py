@@ -64,15 +64,10 @@ class Weights:
 
     def put_beside(self, model: onnx.ModelProto, data_file: str) -> None:
         """Add them as references into a file that holds what `chunks` gives."""
-        from onnx import StringStringEntryProto, TensorProto
-
         offset = 0
         for proto, each in zip(self._empty(model), self.stored, strict=True):
             offset += -offset % ALIGNMENT
-            proto.data_location = TensorProto.EXTERNAL
-            where = {"location": data_file, "offset": str(offset), "length": str(each.length)}
-            entries = (StringStringEntryProto(key=k, value=v) for k, v in where.items())
-            proto.external_data.extend(entries)
+            _refer(proto, data_file, offset, each.length)
             offset += each.length
         model.graph.initializer.extend(self.constants)
 
@@ -114,3 +109,28 @@ class Weights:
                 data_type=each.type.number,
                 dims=each.operator.onnx_dims(each.tensor),
             )
+
+
+def beside(model: onnx.ModelProto, data_file: str) -> list[bytes]:
+    """Take the tensors of a model out, and give the content of the file that it then refers to, piece by piece."""
+    content: list[bytes] = []
+    offset = 0
+    for proto in model.graph.initializer:
+        if not proto.HasField("raw_data"):  # small constants stay
+            continue
+        padding = -offset % ALIGNMENT
+        values = proto.raw_data
+        proto.ClearField("raw_data")
+        _refer(proto, data_file, offset + padding, len(values))
+        content += [bytes(padding), values]
+        offset += padding + len(values)
+    return content
+
+
+def _refer(proto: onnx.TensorProto, data_file: str, offset: int, length: int) -> None:
+    """Have a tensor's values in a file."""
+    from onnx import StringStringEntryProto, TensorProto
+
+    proto.data_location = TensorProto.EXTERNAL
+    where = {"location": data_file, "offset": str(offset), "length": str(length)}
+    proto.external_data.extend(StringStringEntryProto(key=k, value=v) for k, v in where.items())
