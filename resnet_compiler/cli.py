@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from resnet_compiler import __version__
-from resnet_compiler.commands import build, check, export, init, inspect, reference, summary, verify
+from resnet_compiler.commands import (
+    bench,
+    build,
+    check,
+    export,
+    init,
+    inspect,
+    reference,
+    summary,
+    verify,
+)
 from resnet_compiler.console import FINE, misuse
 
 app = typer.Typer(
@@ -43,6 +53,7 @@ app.command()(export.export)
 app.command()(summary.summary)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
+app.command()(bench.bench)
 app.command(name="list")(reference.list_specs)
 app.command(name="show")(reference.show_file)
 app.command()(reference.operators)
