@@ -13,6 +13,7 @@ from resnet_compiler.shapes import (
     Size,
     dim_at,
     element_count,
+    floor_sum,
     next_disagreement,
     same_for_all,
     shape_at,
@@ -183,6 +184,41 @@ def test_where_two_sizes_differ_next(
 ) -> None:
     found = next_disagreement(left, right, Extent("H", 64, True, step), start)
     assert found == (Disagreement("H", *expected) if expected else None)
+    if found is not None:
+        assert all(type(n) is int for n in (found.extent, found.left, found.right))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("other", [0, 2, 3, 5])
+def test_where_two_lines_cross_is_found_by_trying(stride: int, other: int) -> None:
+    """Behind a crossing the other one is greater: taken together, what differs on both sides may add up to nothing.
+    Another stride of 0 is a constant."""
+    for offset in range(-4, 5):
+        for right in (Size("H", n, other) if other else n for n in range(12)):
+            left = Size("H", offset, stride)
+            tried = ((x, left.at(x), dim_at(right, {"H": x})) for x in range(1, 60))
+            first = next((Disagreement("H", *each) for each in tried if each[1] != each[2]), None)
+            assert next_disagreement(left, right, Extent("H", 64), 1) == first, (left, right)
+            turned = next_disagreement(right, left, Extent("H", 64), 1)
+            assert (turned and turned.extent) == (first and first.extent), (left, right)
+
+
+def test_a_sum_of_rounded_numbers_is_that_of_adding_them_up() -> None:
+    for divisor in range(1, 6):
+        for factor in range(-3, 11):
+            for offset in range(-8, 9):
+                total = 0
+                for count in range(9):
+                    found = floor_sum(count, divisor, factor, offset)
+                    assert found == total, (count, divisor, factor, offset)
+                    total += (factor * count + offset) // divisor
+
+
+def test_a_sum_of_rounded_numbers_is_exact_and_quick_for_great_counts() -> None:
+    half = 10**30
+    assert floor_sum(2 * half, 2, 1, 0) == half * (half - 1)
+    assert floor_sum(2 * half, 2, 3, 0) == half * (half - 1) + 2 * half * (2 * half - 1) // 2
+    assert floor_sum(2 * half, 2, 1, 1) == half * half
 
 
 def test_different_constants_disagree_at_the_first_size() -> None:
