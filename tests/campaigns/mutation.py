@@ -27,7 +27,7 @@ from functools import partial
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDS = ("test_fold_values.py", "test_fold.py", "test_passes.py")
+FOLDS = ("test_fold.py", "test_fold_values.py", "test_passes.py")
 TESTS = {
     "shapes.py": ("test_shapes.py", "test_prove.py"),
     "prove.py": ("test_prove.py",),
