@@ -177,6 +177,12 @@ def test_the_next_disagreement_is_found_by_trying(
         (Size("H", 0, 1000), Size("H", 0, 1001), 1, 1, (1000, 1, 0)),
         (Size("H", -999_000, 1000), 1, 1, 1_000_000, (1_001_000, 2, 1)),
         (1, Size("H", -999_000, 1000), 7, 1_000_000, (1_001_000, 1, 2)),
+        # what differs ahead of a crossing and behind it adds up to nothing
+        (Size("H", 16, 16), 13, 100, 2, (100, 7, 13)),
+        (Size("H", -4, 5), 0, 3, 1, (3, -1, 0)),
+        (27, Size("H", 3, 4), 3, 2, (3, 27, 1)),
+        (4, Size("H", -8), 1, 1, (1, 4, -7)),
+        (Size("H", -6, 3), Size("H", -1, 4), 3, 10, (24, 6, 5)),
     ],
 )
 def test_where_two_sizes_differ_next(
