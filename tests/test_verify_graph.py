@@ -27,7 +27,7 @@ def test_a_real_graph_and_a_rebuilt_one_pass() -> None:
     ],
 )
 def test_what_is_just_enough_passes(layers: tuple[str, ...]) -> None:
-    verify_graph(compile_layers(*layers, size=(2, 2)))
+    verify_graph(compile_layers(*layers, channels=1, size=(2, 2)))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
