@@ -60,6 +60,15 @@ FOLDED: dict[str, tuple[tuple[str, ...], str]] = {
         ),
         "a b s",
     ),
+    "three ahead of one": (
+        (
+            "l: {batch_norm: {eps: 0.2}}",
+            "m: norm",
+            "n: {batch_norm: {eps: 0.1}}",
+            "c: {conv: {out: 6, kernel: 1}}",
+        ),
+        "c",
+    ),
     "on both sides": (("m: norm", "c: {conv: {out: 6, kernel: 1}}", "n: norm"), "c"),
     "ahead of a linear layer": (
         ("p: global_avg_pool", "n: norm", "f: {linear: {out: 5}}"),
