@@ -54,7 +54,6 @@ VALUES: dict[str, Any] = {
         ("none", None),
         ("nothing", None),
         ("1e3", 1000),
-        ("-" * 198 + "1", 1),
         ("not " * 120 + "true", True),
     ],
 )
@@ -213,6 +212,12 @@ def test_a_text_of_the_greatest_length_is_read() -> None:
     assert "longer than 500 characters" in reason("1 + " * 124 + "1    ")
 
 
+def test_a_text_of_the_greatest_nesting_is_read() -> None:
+    """A sign is a level each, and the number is one."""
+    assert evaluate("-" * 199 + "1", VALUES.__getitem__) == -1
+    assert "nests deeper than 200 levels" in reason("-" * 200 + "1")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -318,6 +323,7 @@ def test_a_place_that_is_no_number(text: str) -> None:
         (35, 8, 1.0, 40),
         (32, 8, 1.0, 32),
         (40, 8, 1.25, 48),
+        (4.75, 3, 0, 6),  # half of the divisor is no whole number
         (3, 8, 0.9, 8),
         (-5, 8, 0.9, 8),
         (9, 2, 0.9, 10),

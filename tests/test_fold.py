@@ -15,6 +15,7 @@ import resnet_compiler
 from resnet_compiler import Measures, SpecError, weights
 from resnet_compiler.library import shipped_specs
 from resnet_compiler.operators.base import Tensor
+from resnet_compiler.operators.linear import Conv
 from resnet_compiler.verify import TOLERANCE
 
 MODELS = (
@@ -169,3 +170,29 @@ def test_a_weight_is_made_in_little_memory(name: str) -> None:
         tracemalloc.stop()
         assert made.nbytes == 4 * made.size
         assert peak <= made.nbytes + given["stage.0.c.weight"].nbytes / 10
+
+
+@pytest.mark.parametrize(("channels", "out", "kernel"), [(64, 512, 3), (100_000, 3, 1)])
+def test_filters_are_standardised_a_few_at_a_time(
+    channels: int, out: int, kernel: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them at once take memory, and one by one time; a large filter is one by itself."""
+    layer = f"c: {{conv: {{out: {out}, kernel: {kernel}, standardized: true}}}}"
+    graph = compile_layers(layer, channels=channels)
+    folded = resnet_compiler.fold(graph)
+    ((name, tensor),) = weights.tensors(folded.graph)
+    pieces: list[weights.Array] = []
+    of_all = Conv.inference_value
+
+    def of_piece(self: Conv, part: str, piece: weights.Array) -> weights.Array:
+        pieces.append(piece)
+        return of_all(self, part, piece)
+
+    given = weights.initial(name, tensor, 0)
+    monkeypatch.setattr(Conv, "inference_value", of_piece)
+    made = folded.derive(lambda *_: given)(name, tensor)
+    assert np.array_equal(np.concatenate(pieces), given)
+    assert all(2**17 <= piece.nbytes <= 2**19 for piece in pieces[:-1])
+    operator = graph["stage.0.c"].operator
+    assert isinstance(operator, Conv)
+    assert np.array_equal(made, of_all(operator, "weight", given).astype(np.float32))

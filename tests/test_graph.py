@@ -62,6 +62,8 @@ def test_edges_carry_the_positions_of_inputs() -> None:
         (("a: {blur_pool: {stride: 2}}",), (2, 2)),
         (("a: {max_pool: {kernel: [3, 2]}}", "b: {blur_pool: {stride: 1}}"), (6, 4)),
         (("a: {blur_pool: {stride: 2}}", "b: {blur_pool: {stride: 2}}"), (3, 3)),
+        # more comes out than goes in; an input has a pixel all the same
+        (("a: {conv: {out: 8, kernel: 1, padding: 2}}",), (1, 1)),
         # the most that any layer needs, not the last
         (("a: {pad: {border: 3}}", "b: {conv: {out: 8, kernel: 9, padding: 0}}"), (3, 3)),
         (

@@ -236,14 +236,14 @@ def test_blocks_of_which_nothing_is_left_are_taken_out() -> None:
         "stem: [{conv: {conv: {out: 4, kernel: 3}}}]\n"
         "stages: [{a: {block: only_norm, depth: 1}}, {b: {block: mixed, depth: 2}}]\n"
         "blocks:\n  only_norm: {layers: [{n: norm}]}\n"
-        "  mixed: {layers: [{inner: only_drop}, {r: relu}]}\n"
+        "  mixed: {layers: [{inner: only_drop}, {inner2: relu}]}\n"
         "  only_drop: {layers: [{d: dropout}]}\n"
     )
     folded = resnet_compiler.fold(graph).graph
-    assert [node.name for node in folded] == ["conv", "b.0.r", "b.1.r"]
+    assert [node.name for node in folded] == ["conv", "b.0.inner2", "b.1.inner2"]
     assert list(folded.scopes) == ["b.0", "b.1"]
     assert folded.scopes["b.0"].entry == "conv"
     assert [(stage.blocks, stage.exit) for stage in folded.stages] == [
         ((), "conv"),
-        (("b.0", "b.1"), "b.1.r"),
+        (("b.0", "b.1"), "b.1.inner2"),
     ]

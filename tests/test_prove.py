@@ -149,6 +149,7 @@ def test_joins_agree_in_every_dimension_that_must(
         (Size("W"), Size("H"), (Extent("H", 64), Extent("W", 64, True, 4)), (65, 64, 65)),
         (Size("H"), Size("W"), (Extent("H", 64), Extent("W", 64, True, 4)), (65, 65, 64)),
         (Size("H", 0, 3), Size("W", -11, 1), (Extent("H", 64), Extent("W", 32)), (66, 22, 21)),
+        (Size("W", -11, 1), Size("H", 0, 3), (Extent("H", 64), Extent("W", 32)), (66, 21, 22)),
         # the next change is at 66, which is no multiple of 4
         (
             Size("W", -11),
@@ -203,6 +204,18 @@ def test_a_network_without_joins_works_from_its_smallest_input() -> None:
         assert works_at(graph, height, width)
     for height, width in ((4, 3), (5, 2), (4, 600), (600, 2)):
         assert not works_at(graph, height, width)
+
+
+@pytest.mark.parametrize("order", ["[a, b]", "[b, a]"])
+def test_a_network_works_where_its_sides_are_equal_whichever_is_greater(order: str) -> None:
+    graph = compile_layers(
+        "a: {max_pool: {kernel: 2}}",
+        "b: {max_pool: {kernel: 2, ceil_mode: true}, from: input}",
+        f"c: {{add: {{}}, from: {order}}}",
+        size=(8, 8),
+    )
+    assert [size for size in range(1, 9) if works_at(graph, size, 8)] == [2, 4, 6, 8]
+    assert [size for size in range(1, 9) if works_at(graph, 8, size)] == [2, 4, 6, 8]
 
 
 # --- sizes of a whole network ---------------------------------------------------------------------

@@ -13,6 +13,7 @@ from resnet_compiler.shapes import (
     Size,
     dim_at,
     element_count,
+    floor_sum,
     next_disagreement,
     same_for_all,
     shape_at,
@@ -176,6 +177,12 @@ def test_the_next_disagreement_is_found_by_trying(
         (Size("H", 0, 1000), Size("H", 0, 1001), 1, 1, (1000, 1, 0)),
         (Size("H", -999_000, 1000), 1, 1, 1_000_000, (1_001_000, 2, 1)),
         (1, Size("H", -999_000, 1000), 7, 1_000_000, (1_001_000, 1, 2)),
+        # what differs ahead of a crossing and behind it adds up to nothing
+        (Size("H", 16, 16), 13, 100, 2, (100, 7, 13)),
+        (Size("H", -4, 5), 0, 3, 1, (3, -1, 0)),
+        (27, Size("H", 3, 4), 3, 2, (3, 27, 1)),
+        (4, Size("H", -8), 1, 1, (1, 4, -7)),
+        (Size("H", -6, 3), Size("H", -1, 4), 3, 10, (24, 6, 5)),
     ],
 )
 def test_where_two_sizes_differ_next(
@@ -183,6 +190,41 @@ def test_where_two_sizes_differ_next(
 ) -> None:
     found = next_disagreement(left, right, Extent("H", 64, True, step), start)
     assert found == (Disagreement("H", *expected) if expected else None)
+    if found is not None:
+        assert all(type(n) is int for n in (found.extent, found.left, found.right))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("other", [0, 2, 3, 5])
+def test_where_two_lines_cross_is_found_by_trying(stride: int, other: int) -> None:
+    """Behind a crossing the other one is greater: taken together, what differs on both sides may add up to nothing.
+    Another stride of 0 is a constant."""
+    for offset in range(-4, 5):
+        for right in (Size("H", n, other) if other else n for n in range(12)):
+            left = Size("H", offset, stride)
+            tried = ((x, left.at(x), dim_at(right, {"H": x})) for x in range(1, 60))
+            first = next((Disagreement("H", *each) for each in tried if each[1] != each[2]), None)
+            assert next_disagreement(left, right, Extent("H", 64), 1) == first, (left, right)
+            turned = next_disagreement(right, left, Extent("H", 64), 1)
+            assert (turned and turned.extent) == (first and first.extent), (left, right)
+
+
+def test_a_sum_of_rounded_numbers_is_that_of_adding_them_up() -> None:
+    for divisor in range(1, 6):
+        for factor in range(-3, 11):
+            for offset in range(-8, 9):
+                total = 0
+                for count in range(9):
+                    found = floor_sum(count, divisor, factor, offset)
+                    assert found == total, (count, divisor, factor, offset)
+                    total += (factor * count + offset) // divisor
+
+
+def test_a_sum_of_rounded_numbers_is_exact_and_quick_for_great_counts() -> None:
+    half = 10**30
+    assert floor_sum(2 * half, 2, 1, 0) == half * (half - 1)
+    assert floor_sum(2 * half, 2, 3, 0) == half * (half - 1) + 2 * half * (2 * half - 1) // 2
+    assert floor_sum(2 * half, 2, 1, 1) == half * half
 
 
 def test_different_constants_disagree_at_the_first_size() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from support.graphs import Mutation, inferred, nodes_of, rebuilt, sound
 from support.mutations import MUTATIONS
+from support.specs import compile_layers
 
 from resnet_compiler.graph import GraphError, verify_graph
 from resnet_compiler.rules import RULES
@@ -16,6 +17,17 @@ def test_a_real_graph_and_a_rebuilt_one_pass() -> None:
     verify_graph(sound())
     verify_graph(rebuilt(sound(), nodes_of(sound())))
     verify_graph(inferred(sound()))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ("a: relu", "b: {add: {}, from: [input, a, a]}", "c: {concat: {}, from: [b, a, input]}"),
+        ("a: {blur_pool: {stride: 2}}",),  # which needs two rows and columns
+    ],
+)
+def test_what_is_just_enough_passes(layers: tuple[str, ...]) -> None:
+    verify_graph(compile_layers(*layers, channels=1, size=(2, 2)))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)

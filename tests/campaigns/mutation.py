@@ -1,10 +1,11 @@
 """Mutation testing: change one thing in a module at a time, and see whether its tests notice.
 
     pip install cosmic-ray
-    nice python tests/campaigns/mutation.py [--jobs 2] [MODULE...]
+    nice python tests/campaigns/mutation.py [--jobs 2] [--every 3] [MODULE...]
 
 A MODULE is one of those in `TESTS`; all by default. Each is mutated in a copy of the project, against the tests listed
 for it. Printed are the figures per module and the mutants that survived; docs/mutation.md says of each why it does.
+With `--every N` only each N-th mutant is tried, in the order in which they stand in the module: always the same ones.
 Annotations are left alone, which nothing evaluates, and `==` is not made `is`, which small numbers and texts do not tell
 apart.
 """
@@ -22,9 +23,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDS = ("test_fold.py", "test_fold_values.py", "test_passes.py")
 TESTS = {
     "shapes.py": ("test_shapes.py", "test_prove.py"),
     "prove.py": ("test_prove.py",),
@@ -35,7 +38,16 @@ TESTS = {
     "rules/operators.py": ("test_verify_graph.py",),
     "rules/scopes.py": ("test_verify_graph.py",),
     "rules/view.py": ("test_verify_graph.py",),
+    "passes/affine.py": FOLDS,
+    "passes/base.py": ("test_passes.py",),
+    "passes/drop_identities.py": ("test_drop_identities.py", "test_passes.py"),
+    "passes/fold_batch_norm.py": FOLDS,
+    "passes/fold_leading_batch_norm.py": FOLDS,
+    "passes/standardize_weights.py": FOLDS,
+    "passes/rebuild.py": ("test_drop_identities.py", "test_passes.py", "test_fold_values.py"),
 }
+SLOW = ("computes_the_same", "every_shipped_spec")
+"""Tests that load torch, or compile all there is, are left out: a mutant's tests are to take two or three seconds."""
 TIMEOUT = 30
 """Seconds that the tests of one mutant may take; they take about two. Longer is a loop without end, and noticed."""
 SETTINGS = {"HYPOTHESIS_PROFILE": "mutation", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
@@ -56,13 +68,13 @@ def annotations(source: str) -> Iterator[tuple[Position, Position]]:
 IDENTITY = ("Eq_Is", "Is_Eq", "NotEq_IsNot", "IsNot_NotEq")
 
 
-def leave_out_what_nothing_tells_apart(session: pathlib.Path, tree: pathlib.Path) -> None:
-    """Take the mutants in annotations out of a session, and those of identity for equality."""
+def leave_out(session: pathlib.Path, tree: pathlib.Path, every: int) -> None:
+    """Take the mutants in annotations out of a session, those of identity for equality, and all but each n-th."""
     from cosmic_ray.work_db import use_db
     from cosmic_ray.work_item import WorkerOutcome, WorkResult
 
     with use_db(str(session)) as work:
-        skipped = []
+        skipped, tried = [], []
         for item in work.work_items:
             (mutation,) = item.mutations
             places = annotations((tree / mutation.module_path).read_text("utf-8"))
@@ -70,18 +82,23 @@ def leave_out_what_nothing_tells_apart(session: pathlib.Path, tree: pathlib.Path
                 start <= mutation.start_pos < end for start, end in places
             ):
                 skipped.append(item.job_id)
+            else:
+                place = (mutation.start_pos, mutation.operator_name, mutation.occurrence)
+                tried.append((place, item.job_id))
+        skipped += [job for at, (_, job) in enumerate(sorted(tried)) if at % every]
         work.set_multiple_results(skipped, WorkResult(WorkerOutcome.SKIPPED))
 
 
-def mutate(module: str) -> tuple[int, list[Survivor]]:
-    """The number of a module's mutants, and those that survived."""
+def mutate(module: str, every: int) -> tuple[int, list[Survivor]]:
+    """The number of a module's mutants that were tried, and those that survived."""
     with tempfile.TemporaryDirectory() as folder:
         tree = pathlib.Path(folder) / "tree"
         ignored = shutil.ignore_patterns(".*", "__pycache__", "generated", "benchmarks", "out")
         shutil.copytree(ROOT, tree, ignore=ignored)
         session, config = tree.parent / "session.sqlite", tree.parent / "config.toml"
         tests = " ".join(f"tests/{name}" for name in TESTS[module])
-        command = f"{sys.executable} -m pytest -x -q -p no:cacheprovider {tests}"
+        wanted = " and ".join(f"not {name}" for name in SLOW)
+        command = f"{sys.executable} -m pytest -x -q -p no:cacheprovider -k '{wanted}' {tests}"
         config.write_text(
             "[cosmic-ray]\n"
             f"module-path = {json.dumps(f'resnet_compiler/{module}')}\n"
@@ -101,7 +118,7 @@ def mutate(module: str) -> tuple[int, list[Survivor]]:
 
         cosmic_ray("init", config, session)
         cosmic_ray("baseline", config)
-        leave_out_what_nothing_tells_apart(session, tree)
+        leave_out(session, tree, every)
         cosmic_ray("exec", config, session)
         return outcome(session)
 
@@ -148,13 +165,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(TESTS))
     parser.add_argument("--jobs", type=int, default=1, help="modules mutated at a time")
+    parser.add_argument("--every", type=int, default=1, help="try each N-th mutant", metavar="N")
     options = parser.parse_args(arguments)
     unknown = [module for module in options.modules if module not in TESTS]
     if unknown:
         parser.error(f"no tests are listed for {', '.join(unknown)}")
     modules = options.modules or list(TESTS)
     with ThreadPoolExecutor(options.jobs) as pool:
-        for line in report(zip(modules, pool.map(mutate, modules), strict=True)):
+        results = pool.map(partial(mutate, every=options.every), modules)
+        for line in report(zip(modules, results, strict=True)):
             print(line)
 
 

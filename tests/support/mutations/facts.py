@@ -38,6 +38,10 @@ def input_of_a_size_of_channels(graph: Graph) -> Graph:
     return replace(graph, input_shape=(Size("H"), Size("H"), Size("W")))
 
 
+def input_of_no_dimensions(graph: Graph) -> Graph:
+    return replace(graph, input_shape=())
+
+
 def input_of_four_dimensions(graph: Graph) -> Graph:
     return replace(graph, input_shape=(3, Size("H"), Size("W"), 1))
 
@@ -155,6 +159,7 @@ MUTATIONS: dict[Mutation, str] = {
     input_that_is_strided: f"input: its shape is 3 × ⌊H/2⌋ × W, not channels × H × W ({IMAGE})",
     input_without_channels: f"input: its shape is 0 × H × W, not channels × H × W ({IMAGE})",
     input_of_a_size_of_channels: f"input: its shape is H × H × W, not channels × H × W ({IMAGE})",
+    input_of_no_dimensions: f"input: its shape is , not channels × H × W ({IMAGE})",
     input_of_four_dimensions: f"input: its shape is 3 × H × W × 1, not channels × H × W ({IMAGE})",
     extents_swapped: f"input: its extents are not those of H and W ({IMAGE})",
     height_twice: f"input: its extents are not those of H and W ({IMAGE})",

@@ -31,6 +31,11 @@ def kernel_of_one_number(graph: Graph) -> Graph:
     return change_operator(graph, "conv", kernel=3)
 
 
+def groups_of_none(graph: Graph) -> Graph:
+    """Attributes before it are left at their defaults."""
+    return change_operator(graph, "conv", groups=0)
+
+
 def padding_below_zero(graph: Graph) -> Graph:
     return change_operator(graph, "conv", padding=(1, -1))
 
@@ -93,6 +98,14 @@ def linear_over_an_image(graph: Graph) -> Graph:
 
 def window_larger_than_the_image(graph: Graph) -> Graph:
     return inferred(change_operator(graph, "conv", kernel=(34, 3), padding=(0, 1)))
+
+
+def window_larger_by_a_row(graph: Graph) -> Graph:
+    return inferred(change_operator(graph, "conv", kernel=(33, 3), padding=(0, 1)))
+
+
+def too_low_to_reflect(graph: Graph) -> Graph:
+    return inferred(change_operator(graph, "layer2.0.conv2", stride=(8, 1)))
 
 
 def too_small_to_reflect(graph: Graph) -> Graph:
@@ -173,6 +186,7 @@ LEFT, TENSOR, JOIN = "sizes are left", "tensors can be filled", "joins agree"
 MUTATIONS: dict[Mutation, str] = {
     stride_of_zero: f"conv: stride of conv: 0 is too small: the least value is 1 ({RANGE})",
     kernel_of_one_number: f"conv: kernel of conv cannot be 3 ({RANGE})",
+    groups_of_none: f"conv: groups of conv: 0 is too small: the least value is 1 ({RANGE})",
     padding_below_zero: f"conv: padding of conv: -1 is too small: the least value is 0 ({RANGE})",
     flag_that_is_a_number: "conv: bias of conv: `true` or `false` is needed here, not the number 1"
     f" ({RANGE})",
@@ -194,6 +208,8 @@ MUTATIONS: dict[Mutation, str] = {
     f"⌊(H + 1)/4⌋ × ⌊(W + 1)/4⌋ changes with the image ({SHAPE})",
     add_of_other_ranks: f"sum: its inputs do not fit: `add` cannot join 10 and 32 × 1 × 1 ({SHAPE})",
     window_larger_than_the_image: f"conv: nothing is left of the image: 64 × -1 × 32 ({LEFT})",
+    window_larger_by_a_row: f"conv: nothing is left of the image: 64 × 0 × 32 ({LEFT})",
+    too_low_to_reflect: f"blur: its input is below 2 rows or columns ({LEFT})",
     too_small_to_reflect: f"blur: its input is below 2 rows or columns ({LEFT})",
     two_tensors_of_one_name: f"blur: two of its tensors have one name ({TENSOR})",
     tensor_of_nothing: f"blur: its tensor weight is 64 × 0 ({TENSOR})",

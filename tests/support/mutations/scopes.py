@@ -23,6 +23,10 @@ def scope_under_another_name(graph: Graph) -> Graph:
     return change_scope(graph, "layer2.0", name="layer2.1")
 
 
+def scope_under_a_later_name(graph: Graph) -> Graph:
+    return change_scope(graph, "layer2.0", name="layer1.9")
+
+
 def scope_without_nodes(graph: Graph) -> Graph:
     scope = replace(graph.scopes["layer1.0.se"], name="layer9")
     return replace(graph, scopes={**graph.scopes, "layer9": scope})
@@ -56,8 +60,17 @@ def output_inside_a_scope(graph: Graph) -> Graph:
     return change_scope(replace(graph, output="layer3.0.add"), "layer3.0", exit="layer3.0.down")
 
 
+def output_of_a_later_name_inside_a_scope(graph: Graph) -> Graph:
+    graph = rename(output_inside_a_scope(graph), "layer3.0.add", "layer3.0.sum")
+    return change_scope(replace(graph, output="layer3.0.sum"), "layer3.0", join="layer3.0.sum")
+
+
 def entry_gone(graph: Graph) -> Graph:
     return change_scope(graph, "layer1.0", entry="nowhere")
+
+
+def entry_of_an_early_name_gone(graph: Graph) -> Graph:
+    return change_scope(graph, "layer1.0", entry="absent")
 
 
 def entry_inside(graph: Graph) -> Graph:
@@ -78,6 +91,10 @@ def reads_past_the_entry(graph: Graph) -> Graph:
 
 def reads_past_the_entry_of_a_gate(graph: Graph) -> Graph:
     return change(graph, "layer1.0.se.mean", inputs=("layer1.0.conv2",))
+
+
+def reads_past_the_entry_beside_its_own(graph: Graph) -> Graph:
+    return change(graph, "layer1.0.act2", operator=Add(), inputs=("layer1.0.add", "conv"))
 
 
 def reads_the_inside(graph: Graph) -> Graph:
@@ -156,8 +173,16 @@ def stage_exit_gone(graph: Graph) -> Graph:
     return change_stage(graph, "layer3", exit="layer3.0.act2")
 
 
+def stage_exit_of_an_early_name_gone(graph: Graph) -> Graph:
+    return change_stage(graph, "layer3", exit="absent")
+
+
 def stage_exit_too_early(graph: Graph) -> Graph:
     return change_stage(graph, "layer1", exit="layer1.0.act2")
+
+
+def stage_of_one_block_with_another_exit(graph: Graph) -> Graph:
+    return change_stage(graph, "layer2", exit="layer2.0.add")
 
 
 def stage_exit_at_the_input(graph: Graph) -> Graph:
@@ -170,6 +195,8 @@ STAGE, NESTED, PROOF = "stages are whole", "names do not nest", "proofs are true
 MUTATIONS: dict[Mutation, str] = {
     scope_under_another_name: f"layer2.1: the scope is filed under another name, layer2.0"
     f" ({WHOLE})",
+    scope_under_a_later_name: f"layer1.9: the scope is filed under another name, layer2.0"
+    f" ({WHOLE})",
     scope_without_nodes: f"layer9: its exit layer1.0.se.scaled is not in it ({WHOLE})",
     scope_called_as_a_node: f"wide: a scope has the same name ({NESTED})",
     scope_inside_a_node: f"wide: wide.0 is inside it ({NESTED})",
@@ -178,12 +205,17 @@ MUTATIONS: dict[Mutation, str] = {
     exit_too_early: f"layer1.1.conv1: it reads layer1.0.act2 inside layer1.0 ({CLOSED})",
     output_inside_a_scope: f"layer3.0.add: it is the output, but not the exit of layer3.0"
     f" ({CLOSED})",
+    output_of_a_later_name_inside_a_scope: "layer3.0.sum: it is the output, but not the exit of"
+    f" layer3.0 ({CLOSED})",
+    entry_of_an_early_name_gone: f"layer1.0: its entry absent does not exist ({WHOLE})",
     entry_gone: f"layer1.0: its entry nowhere does not exist ({WHOLE})",
     entry_inside: f"layer1.0: its entry layer1.0.conv1 is in it ({WHOLE})",
     entry_of_another_block: f"layer2.0.conv1: it reads layer1.1.act2 past the entry of layer2.0"
     f" ({CLOSED})",
     entry_of_the_input: f"layer1.0.conv1: it reads wide past the entry of layer1.0 ({CLOSED})",
     reads_past_the_entry: f"layer1.1.conv1: it reads wide past the entry of layer1.1 ({CLOSED})",
+    reads_past_the_entry_beside_its_own: "layer1.0.act2: it reads conv past the entry of layer1.0"
+    f" ({CLOSED})",
     reads_past_the_entry_of_a_gate: f"layer1.0.se.mean: it reads layer1.0.conv2 past the entry"
     f" of layer1.0.se ({CLOSED})",
     reads_the_inside: f"blur: it reads layer3.0.down inside layer3.0 ({CLOSED})",
@@ -205,6 +237,9 @@ MUTATIONS: dict[Mutation, str] = {
     block_in_two_stages: f"layer1.0: the block stands in stages twice ({STAGE})",
     blocks_out_of_order: f"layer1: its exit layer1.1.act2 is not that of layer1.0 ({STAGE})",
     stage_exit_gone: f"layer3: its exit layer3.0.act2 does not exist ({STAGE})",
+    stage_exit_of_an_early_name_gone: f"layer3: its exit absent does not exist ({STAGE})",
     stage_exit_too_early: f"layer1: its exit layer1.0.act2 is not that of layer1.1 ({STAGE})",
+    stage_of_one_block_with_another_exit: "layer2: its exit layer2.0.add is not that of layer2.0"
+    f" ({STAGE})",
     stage_exit_at_the_input: f"layer1: its exit input is not that of layer1.1 ({STAGE})",
 }

@@ -27,6 +27,11 @@ def filed_under_another_name(graph: Graph) -> Graph:
     return rebuilt(graph, {("other" if name == "one" else name): node for name, node in nodes})
 
 
+def filed_under_an_earlier_name(graph: Graph) -> Graph:
+    nodes = nodes_of(graph).items()
+    return rebuilt(graph, {("early" if name == "one" else name): node for name, node in nodes})
+
+
 def one_name_twice(graph: Graph) -> Graph:
     twin = replace(graph["layer1.0.conv1"], inputs=graph["layer1.1.conv1"].inputs)
     return rebuilt(graph, {**nodes_of(graph), "layer1.1.conv1": twin})
@@ -50,6 +55,11 @@ def layer_inside_a_layer(graph: Graph) -> Graph:
 
 def layer_deep_inside_a_layer(graph: Graph) -> Graph:
     return rename(layer_inside_a_layer(graph), "conv.0", "conv.part.0")
+
+
+def layers_side_by_side_in_a_layer(graph: Graph) -> Graph:
+    graph = layer_inside_a_layer(graph)
+    return rename(graph, "one", "conv.1")
 
 
 def layer_that_is_a_scope(graph: Graph) -> Graph:
@@ -175,12 +185,15 @@ DEAD = "nothing is dead"
 
 MUTATIONS: dict[Mutation, str] = {
     filed_under_another_name: f"one: the name is taken twice or filed under another, other ({FILED})",
+    filed_under_an_earlier_name: "one: the name is taken twice or filed under another, early"
+    f" ({FILED})",
     one_name_twice: "layer1.0.conv1: the name is taken twice or filed under another, layer1.1.conv1"
     f" ({FILED})",
     node_called_input: f"input: the name is taken by a node ({FILED})",
     no_input_at_all: f"input: it does not exist ({FILED})",
     layer_inside_a_layer: f"conv: conv.0 is inside it ({NESTED})",
     layer_deep_inside_a_layer: f"conv: conv.part.0 is inside it ({NESTED})",
+    layers_side_by_side_in_a_layer: f"conv: conv.0 is inside it ({NESTED})",
     layer_that_is_a_scope: f"one: a scope has the same name ({NESTED})",
     reserved_name: f"layer0.forward: forward is reserved ({FREE})",
     missing_input: f"layer1.0.conv1: its input nowhere does not come before it ({ORDER})",
