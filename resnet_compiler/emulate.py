@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 HALVES = {each.number: each for each in (FLOAT16, BFLOAT16)}
 
 
-def half_type(model: onnx.ModelProto) -> FloatType | None:
-    """The type of half precision that a model computes in, if it does."""
-    typed = (*model.graph.input, *model.graph.output, *model.graph.initializer)
-    return next((HALVES[kind] for kind in map(_type_of, typed) if kind in HALVES), None)
-
-
 def in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model in float32, with each value that was of half precision rounded to it. Weights must be in the model."""
     import onnx

@@ -26,9 +26,9 @@ class Limits:
     attribute: int = _limit(
         2**20, "size of an attribute (channels, kernel, stride, groups, …), and what they add up to"
     )
-    layers: int = _limit(20_000, "blocks, turns of one `repeat`, and layers of a network")
+    layers: int = _limit(10_000, "blocks, turns of one `repeat`, and layers of a network")
     steps: int = _limit(
-        200_000, "blocks, turns, layers and values looked at, those left out among them"
+        100_000, "blocks, turns, layers and values looked at, those left out among them"
     )
     nesting: int = _limit(16, "blocks and `repeat`s inside each other; specs behind `extends`", 64)
     name_length: int = _limit(500, "characters of a layer's full name")

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import api
 from resnet_compiler.emit.onnx.frame import border_type
-from resnet_compiler.emit.onnx.precision import BFLOAT16
-from resnet_compiler.emulate import half_type, in_float32
+from resnet_compiler.emulate import in_float32
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.images import preprocessed, random_images
 from resnet_compiler.interface import (
@@ -33,7 +32,7 @@ from resnet_compiler.weights import Array, Value
 if TYPE_CHECKING:
     import onnx
 
-MOST_AT_ONCE = 8
+MOST_AT_ONCE = 2
 """Images in a batch, where it is dynamic."""
 NOTES = {
     "float16": "float16 was run as it is, and with each operator's result rounded to float16: on a CPU, ONNX Runtime rounds "
@@ -109,8 +108,9 @@ def verify_onnx(
     shown = [_inputs(random_images(random, n, channels, h, w), settled) for n, h, w in tried]
     with _reference_session(settled, graph, weights) as bare:
         expected = [_expected(_run(bare, ready), settled) for _, ready in shown]
+        del bare  # before the next session has all the weights too
     tally = Tally()
-    with _file_sessions(path) as (sessions, notes):
+    with _file_sessions(path, interface.precision) as (sessions, notes):
         for session in sessions:  # one at a time: each holds all the weights
             for (given, _), theirs in zip(shown, expected, strict=True):
                 tally.add(_run(session, given), theirs)
@@ -121,7 +121,7 @@ def verify_against(
     path: str | os.PathLike[str], exact: onnx.ModelProto, feeds: Iterable[Mapping[str, Array]]
 ) -> Verification:
     """Run a file and a model in memory on the same inputs, and compare each output: for int8, whose inputs are images."""
-    ours, theirs = _session(path), _session(exact.SerializeToString())
+    ours, theirs = _session(path, "fused"), _session(exact.SerializeToString())
     tally, tried = Tally(), []
     for feed in feeds:
         image = feed[INPUT]
@@ -136,20 +136,19 @@ def verify_against(
 
 @contextmanager
 def _file_sessions(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str], precision: str
 ) -> Iterator[tuple[Iterable[Any], tuple[str, ...]]]:
     """The file as it is, where it can be run; and in half precision with all the rounding of an accelerator."""
-    import onnx
-
-    half = half_type(onnx.load(path, load_external_data=False))
-    if half is None:
+    if precision == "float32":
         yield map(_session, [path]), ()
         return
+    import onnx
+
     with tempfile.TemporaryDirectory() as folder:
         changed = pathlib.Path(folder) / "model.onnx"
         onnx.save(in_float32(onnx.load(path)), changed, save_as_external_data=True)
-        paths = [changed] if half == BFLOAT16 else [path, changed]
-        yield map(_session, paths), (NOTES[half.name],)
+        paths = [changed] if precision == "bfloat16" else [path, changed]
+        yield map(_session, paths), (NOTES[precision],)
 
 
 @contextmanager
@@ -165,14 +164,23 @@ def _reference_session(settled: Settled, graph: Graph, weights: Value) -> Iterat
         for name, content in files.items():
             with (pathlib.Path(folder) / name).open("wb") as stream:
                 stream.writelines(content)
-        yield _session(pathlib.Path(folder) / "model.onnx")
+        yield _session(pathlib.Path(folder) / "model.onnx", "as it is")
 
 
-def _session(model: str | os.PathLike[str] | bytes) -> Any:
+def _session(model: str | os.PathLike[str] | bytes, how: str = "simplified") -> Any:
+    """A session on the CPU. "fused" also makes int8 operators, and copies of weights in another layout; the others hold
+    the weights once."""
     import onnxruntime
 
+    levels = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.graph_optimization_level = {
+        "as it is": levels.ORT_DISABLE_ALL,
+        "simplified": levels.ORT_ENABLE_BASIC,
+        "fused": levels.ORT_ENABLE_ALL,
+    }[how]
     providers = ["CPUExecutionProvider"]
     return onnxruntime.InferenceSession(os.fspath(model), options, providers=providers)
 

@@ -105,16 +105,16 @@ ATTACKS: dict[str, Attack] = {
         lambda: network(["s: {block: basic, depth: 10 ** 9, width: 8}"]), "RC0605", "layers"
     ),
     "10⁹ turns": of(lambda: layers(repeated("'a{i}': relu", 10**9)), "RC0605", "layers"),
-    "20,000 × 20,000 turns of nothing": of(
+    "10,000 × 10,000 turns of nothing": of(
         lambda: layers(
-            "r: {repeat: {index: i, count: 20000, layers: [{q: {repeat: "
-            "{index: j, count: 20000, layers: []}}}]}}"
+            "r: {repeat: {index: i, count: 10000, layers: [{q: {repeat: "
+            "{index: j, count: 10000, layers: []}}}]}}"
         ),
         "RC0606",
         "steps",
     ),
-    "20,000 × 20,000 layers that are not there": of(
-        lambda: layers(repeated(repeated("x: {relu: {}, when: false}", 20_000, "j"), 20_000)),
+    "10,000 × 10,000 layers that are not there": of(
+        lambda: layers(repeated(repeated("x: {relu: {}, when: false}", 10_000, "j"), 10_000)),
         "RC0606",
         "steps",
     ),
@@ -129,13 +129,13 @@ ATTACKS: dict[str, Attack] = {
         "name_length",
     ),
     "names of 50 parts": of(
-        lambda: layers(repeated(f"'{DOTS}': relu", 19_000)), "RC0609", "name_parts"
+        lambda: layers(repeated(f"'{DOTS}': relu", 9_900)), "RC0609", "name_parts"
     ),
     "every layer reads every other": of(
-        lambda: layers("a: relu", repeated(STARRED, 15_000)), "RC0606", "steps"
+        lambda: layers("a: relu", repeated(STARRED, 9_000)), "RC0606", "steps"
     ),
     "every layer looks among all": of(
-        lambda: layers("z: relu", repeated("'a{i}': {relu: {}, from: 'z*'}", 15_000)).replace(
+        lambda: layers("z: relu", repeated("'a{i}': {relu: {}, from: 'z*'}", 9_000)).replace(
             "from: 'z*'", "from: ['z*']"
         ),
         "RC0606",
@@ -163,12 +163,12 @@ ATTACKS: dict[str, Attack] = {
         )
         for name in ("stride", "padding", "dilation", "groups")
     },
-    "14,000 layers of stride 2": of(
-        lambda: layers(repeated("'a{i}': {max_pool: {kernel: 1, stride: 2}}", 14_000)),
+    "9,000 layers of stride 2": of(
+        lambda: layers(repeated("'a{i}': {max_pool: {kernel: 1, stride: 2}}", 9_000)),
         "RC0608",
         "attribute",
     ),
-    "a huge stride 14,000 times": of(lambda: layers(repeated(FAR, 14_000)), "RC0608", "attribute"),
+    "a huge stride 9,000 times": of(lambda: layers(repeated(FAR, 9_000)), "RC0608", "attribute"),
     "channels that double 9,000 times": of(
         lambda: layers(
             f"r: {{repeat: {{index: i, count: 9000, layers: [{{'p{{i}}': relu}}, {{'a{{i}}': {TWICE}}}]}}}}"
@@ -274,19 +274,19 @@ ATTACKS: dict[str, Attack] = {
         "needs a word or text",
     ),
     "5,000 overrides of nothing": Attack(unknown_overrides, "RC0217", "has no stage"),
-    "a block that is not there, 20,000 times": of(
-        lambda: network(["s: {block: basik, depth: 20000, width: 8}"]),
+    "a block that is not there, 10,000 times": of(
+        lambda: network(["s: {block: basik, depth: 10000, width: 8}"]),
         "RC0207",
         "did you mean `basic`",
     ),
-    "a wrong expression, 20,000 times": of(
-        lambda: network(["s: {block: basic, depth: 20000, width: 8 / (index - index)}"]),
+    "a wrong expression, 10,000 times": of(
+        lambda: network(["s: {block: basic, depth: 10000, width: 8 / (index - index)}"]),
         "RC0214",
         "by zero",
     ),
-    "wrong layers in 20,000 blocks": of(
+    "wrong layers in 10,000 blocks": of(
         lambda: network(
-            ["s: {block: b, depth: 20000}"],
+            ["s: {block: b, depth: 10000}"],
             {
                 "b": [
                     "a: relux",
@@ -299,9 +299,9 @@ ATTACKS: dict[str, Attack] = {
         "RC0207",
         "relux",
     ),
-    "a missing layer among 15,000": of(
+    "a missing layer among 9,000": of(
         lambda: layers(
-            repeated(f"'{LONG}{{i}}': relu", 15_000), f"x: {{relu: {{}}, from: {LONG[:-1]}i}}"
+            repeated(f"'{LONG}{{i}}': relu", 9_000), f"x: {{relu: {{}}, from: {LONG[:-1]}i}}"
         ),
         "RC0211",
         "there is no layer",
