@@ -1,6 +1,6 @@
 """ResNet-152 from safetensors to ONNX: `resnetc export` beside torchvision's through `torch.onnx.export(dynamo=True)`.
 
-    pip install onnxscript
+    pip install -c constraints.txt '.[benchmark]'
     python benchmarks/export_weights.py [--runs 3] [--json FILE]
 
 The same weights are read in each. Goals: at least 8 times faster, and at most 2.2 times the file's size in memory.

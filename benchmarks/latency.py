@@ -1,6 +1,6 @@
 """Latency of ResNet-50 in ONNX Runtime on a CPU: ours beside torchvision → `torch.onnx.export` → onnxslim, and int8.
 
-    pip install -c constraints.txt onnxscript onnxslim openvino
+    pip install -c constraints.txt '.[benchmark]'
     python benchmarks/latency.py [--runs 30] [--json FILE]
 
 One process, one image of 224 × 224, the models in turns. Goals: float32 at most 1.00 times the peer's time, int8 at least

@@ -1,6 +1,6 @@
 """ResNet-50 with weights to ONNX: `resnetc build` beside torchvision's through `torch.onnx.export(dynamo=True)`.
 
-    pip install onnxscript
+    pip install -c constraints.txt '.[benchmark]'
     python benchmarks/onnx_export.py [--runs 5] [--json FILE]
 
 Goals: at least 8 times faster, in at most half the memory.
