@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from support import peers
+from support.agreement import agreement, classes, exported
 from support.digits import HELD_OUT, trained
-from typer.testing import CliRunner
-
-from resnet_compiler.cli import app
-from resnet_compiler.emulate import in_float32
-
-MEAN = ["--preprocess", "--mean", "0.5", "--std", "0.5"]
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[pathlib.Path, ...]:
     return trained().write(tmp_path_factory.mktemp("digits"))
-
-
-def exported(files: tuple[pathlib.Path, ...], *options: str) -> onnx.ModelProto:
-    spec, weights, _ = files
-    path = spec.with_name("model.onnx")
-    command = ["export", str(spec), "--weights", str(weights), "-o", str(path), *MEAN, *options]
-    result = CliRunner().invoke(app, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return onnx.load(path)
-
-
-def classes(model: onnx.ModelProto) -> Any:
-    return peers.onnx_session(model).run(None, {"input": trained().held_out})[0].argmax(1)
-
-
-def agreement(files: tuple[pathlib.Path, ...], *options: str) -> float:
-    model = exported(files, *options)
-    runnable = in_float32(model) if "bfloat16" in options else model
-    return float((classes(runnable) == classes(exported(files))).mean())
 
 
 def test_the_network_has_learnt_something(files: tuple[pathlib.Path, ...]) -> None:
