@@ -39,7 +39,7 @@ def common(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Exit codes: 0 fine, 1 the spec is wrong (or an output is stale), 2 misuse, 3 verification failed."""
+    """Exit codes: 0 fine, 1 a spec or its weights are wrong (or an output is stale), 2 misuse, 3 verification failed."""
     if version:
         print(f"resnetc {__version__}")
         raise typer.Exit

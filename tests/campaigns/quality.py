@@ -25,6 +25,9 @@ OPTIONS = (
 
 def main() -> None:
     """Print a row for each."""
+    import torch
+
+    torch.set_num_threads(1)  # so that training is the same each time
     with tempfile.TemporaryDirectory() as folder:
         files = trained().write(pathlib.Path(folder))
         right = (classes(exported(files)) == trained().answers).mean()
