@@ -83,7 +83,9 @@ def check_provider(provider: str) -> None:
     try:
         import onnxruntime
     except ImportError:
-        raise MissingProvider("onnxruntime is not installed") from None
+        raise MissingProvider(
+            "onnxruntime is not installed: pip install 'resnet-compiler[onnxruntime]'"
+        ) from None
     name, package = PROVIDERS[provider]
     if name not in onnxruntime.get_available_providers():
         has = ", ".join(onnxruntime.get_available_providers())

@@ -71,6 +71,8 @@ def main() -> None:
         signal, "SIGPIPE"
     ):  # the reader went away (`| head`): end quietly, as other commands do
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # being told to end is no reason to leave half a file behind: what is open is put in order on the way out
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
 """Exit codes: nothing to say, a spec is wrong, the command is, verification failed."""
+NEWLINE = "\n"
 EXPLAINED = 3
 """How many codes the last line names."""
 
@@ -141,5 +142,5 @@ def json_text(value: Any) -> str:
 
 
 def misuse(message: str) -> NoReturn:
-    print(f"resnetc: {escaped(message)}", file=sys.stderr)
+    print(f"resnetc: {escaped(message, keep=NEWLINE)}", file=sys.stderr)
     raise typer.Exit(MISUSE)

@@ -32,13 +32,22 @@ if TYPE_CHECKING:
     from resnet_compiler.verify_onnx import Verification
 
 
-class UnverifiedError(Exception):
-    """The file does not compute what the network does, and was not published. ``found`` is by how much."""
+FAR = 0.3
+"""A layer's int8 error from which on there is something to say of it."""
 
-    def __init__(self, found: Verification, tolerance: float) -> None:
-        super().__init__(f"{found.relative:.2e} is past the tolerance of {tolerance:.2e}")
-        self.found = found
-        self.tolerance = tolerance
+
+class UnverifiedError(Exception):
+    """The file does not compute what the network does, and was not published. ``done`` is all but the files."""
+
+    def __init__(self, done: Exported) -> None:
+        assert done.verification is not None
+        relative, bound = done.verification.relative, done.tolerance
+        if relative < float("inf"):
+            what = f"a relative difference of {relative:.2e}"
+        else:
+            what = "outputs that are not finite"
+        super().__init__(f"{what} is past the tolerance of {bound:.2e}")
+        self.done = done
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Exported:
         notes: what was decided that a user should know.
         warnings: of the weights.
         verification: what was found on running the file; None where it was not run.
+        tolerance: the greatest relative difference that was allowed.
         errors: for int8, each layer's error.
     """
 
@@ -57,6 +67,7 @@ class Exported:
     notes: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
     verification: Verification | None
+    tolerance: float
     errors: tuple[LayerError, ...]
 
 
@@ -101,7 +112,13 @@ def export(
         _refuse_with_int8(interface, fold)
     graph = graph if classes is None else rehead(graph, classes)
     network = api.fold(graph) if fold else graph
+    from resnet_compiler.verify_onnx import TOLERANCES
+
     precision = "int8" if int8 is not None else interface.precision
+    bound = TOLERANCES[precision] if tolerance is None else tolerance
+    notes = api.interface_notes(network, interface, opset=opset)
+    if weights is None:
+        notes = (f"no weights were given: these are initial ones, of seed {seed}", *notes)
     found: list[Verification] = []
     with _values(weights, graph, seed, classes is not None) as (values, warnings):
         quantized = None
@@ -118,15 +135,23 @@ def export(
             exact = api.build_onnx(network, opset=opset, interface=interface, weights=values)
             quantized = _quantized(graph, exact, int8, interface)
             files = _files(quantized.model, path.name, external_data)
+        errors = quantized.errors if quantized is not None else ()
+        if quantized is not None and quantized.worst.relative > FAR:
+            worst = quantized.worst
+            notes += (
+                f"{worst.name} is far from its float32 self, {worst.relative:.2f} of its norm: calibrate with images "
+                "like those that the network will see, or leave layers in float",
+            )
+
+        def described(sizes: Mapping[pathlib.Path, int]) -> Exported:
+            said = found[0] if found else None
+            return Exported(sizes, notes, warnings(), said, bound, errors)
 
         def approve(staged: Mapping[pathlib.Path, pathlib.Path]) -> None:
-            from resnet_compiler.verify_onnx import TOLERANCES
-
-            bound = TOLERANCES[precision] if tolerance is None else tolerance
             with _under_their_names(staged) as folder:
                 found.append(run(folder / path.name))
             if not found[0].relative <= bound:
-                raise UnverifiedError(found[0], bound)
+                raise UnverifiedError(described({}))
 
         def run(file: pathlib.Path) -> Verification:
             from resnet_compiler.verify_onnx import verify_against, verify_onnx
@@ -139,14 +164,7 @@ def export(
             {path.parent / name: content for name, content in files.items()},
             approve if verify else None,
         )
-        notes = api.interface_notes(network, interface, opset=opset)
-        return Exported(
-            sizes,
-            notes,
-            warnings(),
-            found[0] if found else None,
-            quantized.errors if quantized is not None else (),
-        )
+        return described(sizes)
 
 
 def _refuse_with_int8(interface: Interface, fold: bool) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import pathlib
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,11 @@ def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.P
     channels, height, width = net().concrete("input")
     shown = random_images(np.random.default_rng(0), 16, channels, height, width)
     np.savez(tmp_path / "images.npz", images=shown)
+    np.savez(tmp_path / "black.npz", images=np.zeros_like(shown))
+    values = np.random.default_rng(0).standard_normal((4, channels, height, width), np.float32)
+    values[:, :, 3, 3] = np.nan
+    np.save(tmp_path / "nans.npy", values)
+    np.savez(tmp_path / "two.npz", a=shown, b=shown)
     return tmp_path
 
 
@@ -36,8 +44,10 @@ def export(*arguments: str) -> Result:
 
 
 def files() -> list[str]:
-    given = ("net.yaml", "weights.safetensors", "images.npz", "labels.txt")
-    return sorted(p.name for p in pathlib.Path().iterdir() if p.name not in given)
+    given = ("net.yaml", "weights.safetensors", "labels.txt", "nans.npy")
+    return sorted(
+        p.name for p in pathlib.Path().iterdir() if p.name not in given and p.suffix != ".npz"
+    )
 
 
 def shape_of(value: Any) -> list[Any]:
@@ -205,13 +215,23 @@ def test_without_verification_nothing_is_run(monkeypatch: pytest.MonkeyPatch) ->
         ("--precision int8", "needs --calibration"),
         ("--precision int8 --calibration images.npz --no-fold", "--fold"),
         ("--precision int8 --calibration nothing.npz", "--calibration: nothing.npz cannot be read"),
-        ("--precision int8 --calibration net.yaml", "--calibration: net.yaml cannot be read"),
+        (
+            "--precision int8 --calibration net.yaml",
+            "--calibration: net.yaml cannot be read: it is no .npy",
+        ),
         (
             "--precision int8 --calibration images.npz --keep-float conv9",
             "--keep-float: there is no layer `conv9`",
         ),
         ("--calibration images.npz", "--calibration goes with --precision int8"),
         ("--calibration-method entropy", "--calibration-method goes with --precision int8"),
+        ("--precision int8 --calibration black.npz", "each image is of one colour"),
+        ("--precision int8 --calibration nans.npy", "image 0 holds a value that is not finite"),
+        ("--precision int8 --calibration two.npz", "holds a, b, and no array `images`"),
+        ("-o net.yaml", "-o: a file ending in .onnx"),
+        ("-o weights.safetensors", "-o: a file ending in .onnx"),
+        ("--with-head", "--with-head goes with --features"),
+        ("--tolerance 1 --no-verify", "--tolerance does not go with --no-verify"),
         ("--labels nothing", "--labels: nothing cannot be read"),
         ("--top-k 11", "--top-k: "),
         ("--features layer9", "--features: "),
@@ -229,6 +249,32 @@ def test_weights_that_do_not_fit_are_diagnosed() -> None:
     assert (result.exit_code, files()) == (WRONG, []) and "RC0510" in result.stderr
 
 
+def test_initial_weights_are_told() -> None:
+    assert "no weights were given" in export("-o", "m.onnx").stdout
+    assert "no weights" not in export("-o", "m.onnx", "--weights", "weights.safetensors").stdout
+
+
+@pytest.mark.parametrize("more", [[], ["--precision", "int8", "--calibration", "images.npz"]])
+def test_weights_that_are_not_finite_are_told(more: list[str]) -> None:
+    def wild(name: str, tensor: Any) -> Any:
+        return value(name, tensor) * np.float32(np.nan if name == "fc.weight" else 1)
+
+    save_safetensors(net(), wild, pathlib.Path("weights.safetensors"))
+    result = export("--weights", "weights.safetensors", *more)
+    assert result.exit_code in (MISUSE, UNVERIFIED) and files() == []
+    assert "not finite" in result.stderr and "Traceback" not in result.output
+
+
+def test_being_told_to_end_leaves_nothing(folder: pathlib.Path) -> None:
+    code = (
+        "import os, signal\nfrom resnet_compiler import cli, output\n"
+        "output._Writing.commit = lambda self: os.kill(os.getpid(), signal.SIGTERM)\ncli.main()\n"
+    )
+    command = [sys.executable, "-c", code, "export", "net.yaml", "-o", "m.onnx"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, files()) == (128 + signal.SIGTERM, [])
+
+
 def test_a_new_head_is_told() -> None:
     result = export("--weights", "weights.safetensors", "--num-classes", "3")
     assert result.exit_code == FINE and "warning[RC0514]" in result.stderr
@@ -243,5 +289,6 @@ def test_a_folder_for_the_file_and_several_specs() -> None:
 def test_json() -> None:
     found = json.loads(export("--json", "--precision", "float16", "-o", "m.onnx").stdout)
     assert found["files"] == {"m.onnx": pathlib.Path("m.onnx").stat().st_size}
+    assert found["verification"]["passed"] and found["verification"]["tolerance"] == 0.02
     (difference,) = found["verification"]["differences"]
     assert difference["output"] == "output" and 0 < difference["relative"] < 0.02

@@ -53,7 +53,9 @@ def test_a_model_computes_the_same(name: str) -> None:
     if Measures(graph).parameters > LARGEST:
         pytest.skip("too large")
     differences = folded_differences(graph)
-    assert max(differences.values()) <= TOLERANCE, differences
+    # a hundred layers without shortcuts amplify rounding, before folding as after it
+    bound = max(TOLERANCE, min(2 * differences.pop("onnx"), 5e-3))
+    assert max(differences.values()) <= bound, differences
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -74,6 +74,12 @@ def export(
     graph = _one_graph(reading(limit, style.value), spec)
     path = output if output is not None else pathlib.Path()
     path = path / f"{graph.identity.name}.onnx" if path.is_dir() else path
+    if path.suffix != ".onnx":
+        misuse(f"-o: a file ending in .onnx, or a folder that is there, not `{path.as_posix()}`")
+    if with_head and not features:
+        misuse("--with-head goes with --features")
+    if tolerance is not None and verify is False:
+        misuse("--tolerance does not go with --no-verify")
     pixels: dict[str, Any] = {
         "mean": mean,
         "std": std,
@@ -94,7 +100,7 @@ def export(
     from resnet_compiler.export import UnverifiedError
     from resnet_compiler.export import export as make
     from resnet_compiler.interface import Interface, InterfaceError
-    from resnet_compiler.quantize.images import CalibrationError
+    from resnet_compiler.quantize import CalibrationError
 
     interface = Interface(
         batch=options.batch_of(batch),
@@ -132,19 +138,22 @@ def export(
     except CalibrationError as failure:
         misuse(f"--calibration: {failure}")
     except UnverifiedError as failure:
-        if as_json:
-            print_json([{"passed": False, **_as_dict(failure.found, failure.tolerance)}])
-        else:
-            print("\n".join(_lines(failure.found)))
-        print(escaped(f"resnetc: {path.as_posix()} was not written: {failure}"), file=sys.stderr)
+        _tell(graph, failure.done, as_json)
+        why = f"resnetc: {path.as_posix()} was not written: {failure}"
+        print(escaped(why), file=sys.stderr)
+        render_all([(failure.done.warnings, {})], style.value)
         raise typer.Exit(UNVERIFIED) from None
+    _tell(graph, done, as_json)
+    if verify is None and not has_runtime and not as_json:
+        print("not verified: onnxruntime is not installed")
+    render_all([(done.warnings, {})], style.value)
+
+
+def _tell(graph: Graph, done: Exported, as_json: bool) -> None:
     if as_json:
         print_json([_summary(graph, done)])
     else:
         _print(graph, done)
-        if verify is None and not has_runtime:
-            print("not verified: onnxruntime is not installed")
-    render_all([(done.warnings, {})], style.value)
 
 
 def _one_graph(reader: Reading, spec: str) -> Graph:
@@ -194,9 +203,10 @@ def _lines(found: Verification) -> list[str]:
     return lines + [f"  note: {note}" for note in found.notes]
 
 
-def _as_dict(found: Verification, tolerance: float | None = None) -> dict[str, Any]:
+def _as_dict(found: Verification, tolerance: float) -> dict[str, Any]:
     return {
         "tolerance": tolerance,
+        "passed": found.relative <= tolerance,
         "tried": [list(each) for each in found.tried],
         "differences": [asdict(each) for each in found.differences],
         "notes": list(found.notes),
@@ -208,6 +218,6 @@ def _summary(graph: Graph, done: Exported) -> dict[str, Any]:
         "name": graph.identity.name,
         "files": {path.as_posix(): size for path, size in done.sizes.items()},
         "notes": list(done.notes),
-        "verification": _as_dict(done.verification) if done.verification else None,
+        "verification": _as_dict(done.verification, done.tolerance) if done.verification else None,
         "layer_errors": {each.name: each.relative for each in done.errors},
     }

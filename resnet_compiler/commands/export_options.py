@@ -69,7 +69,9 @@ Output = Annotated[
 ]
 Weights = Annotated[
     pathlib.Path | None,
-    typer.Option(help="Trained weights: safetensors, or a PyTorch checkpoint (needs torch)."),
+    typer.Option(
+        help="Trained weights: safetensors, or a PyTorch checkpoint (needs torch). Without it, initial ones."
+    ),
 ]
 Fold = Annotated[
     bool, typer.Option("--fold/--no-fold", help="Batch norms folded into the convolutions.")

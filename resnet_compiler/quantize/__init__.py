@@ -6,9 +6,8 @@ Inference"; Wu et al. 2020, "Integer Quantization for Deep Learning Inference" (
 
 from __future__ import annotations
 
-from resnet_compiler.quantize.calibration import Method, Range, calibrate
+from resnet_compiler.quantize.calibration import CalibrationError, Method, Range, calibrate
 from resnet_compiler.quantize.errors import LayerError, layer_errors
-from resnet_compiler.quantize.images import CalibrationError
 from resnet_compiler.quantize.int8 import Int8, Quantized, quantize
 from resnet_compiler.quantize.placement import Scheme, place
 

@@ -7,8 +7,10 @@ import io
 import logging
 import pathlib
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def calibrate(
     each tensor meanwhile.
 
     Raises:
-        ValueError: there is nothing to calibrate with.
+        CalibrationError: there is nothing to calibrate with, or a value is not finite.
     """
     import numpy as np
     import onnx
@@ -49,7 +51,7 @@ def calibrate(
     }
     reader = _Reader(iter(feeds))
     if reader.first is None:
-        raise ValueError("there is no image to calibrate with")
+        raise CalibrationError("there is no image to calibrate with")
     logging.getLogger("onnxruntime").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="resnetc-") as folder:
         path = pathlib.Path(folder) / "float.onnx"
@@ -60,13 +62,28 @@ def calibrate(
             calibrate_method=methods[method],
         )
         calibrator.set_execution_providers(["CPUExecutionProvider"])
-        with contextlib.redirect_stdout(io.StringIO()):  # it tells what it is doing
+        # what cannot be worked out is told below
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            np.errstate(all="ignore"),
+            warnings.catch_warnings(action="ignore", category=RuntimeWarning),
+        ):
             calibrator.collect_data(reader)
             found = calibrator.compute_data()
-        return {
+        ranges = {
             name: Range(*(float(np.ravel(value)[0]) for value in found[name].range_value))
             for name in found.keys()  # noqa: SIM118 (not a mapping)
         }
+    wild = [name for name, seen in ranges.items() if not isfinite(seen.greatest - seen.least)]
+    if wild:
+        raise CalibrationError(
+            f"{wild[0]} is not finite on these images: the images or the weights are not"
+        )
+    return ranges
+
+
+class CalibrationError(ValueError):
+    """The calibration data cannot be used; the message says why."""
 
 
 class _Reader:

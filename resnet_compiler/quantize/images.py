@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from resnet_compiler.graph import INPUT
 from resnet_compiler.images import preprocessed
 from resnet_compiler.interface import Preprocess
-from resnet_compiler.quantize.calibration import Feed
+from resnet_compiler.quantize.calibration import CalibrationError, Feed
 from resnet_compiler.weights import Array
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
 BATCH = 8
-
-
-class CalibrationError(ValueError):
-    """The calibration data cannot be used; the message says why."""
 
 
 def calibration_feeds(
@@ -44,12 +41,18 @@ def calibration_feeds(
     Raises:
         CalibrationError: there are no images, or they are not of a kind that the model takes.
     """
+    import numpy as np
+
     source = (
         _pictures(path, shape, preprocess) if path.is_dir() else _array(path, shape, preprocess)
     )
     waiting: list[Array] = []
     count = 0
+    is_blank = True
     for image in source:
+        if not np.isfinite(image).all():
+            raise CalibrationError(f"{path}: image {count} holds a value that is not finite")
+        is_blank = is_blank and len(np.unique(image)) <= shape[0]
         if waiting and waiting[0].shape != image.shape:
             yield _feed(waiting)
             waiting = []
@@ -64,6 +67,8 @@ def calibration_feeds(
         yield _feed(waiting)
     if count < (batch or 1):
         raise CalibrationError(f"{path}: {count} images, and the model takes {batch or 1} at once")
+    if is_blank:
+        raise CalibrationError(f"{path}: each image is of one colour, and tells nothing of others")
 
 
 def _feed(images: list[Array]) -> Feed:
@@ -81,12 +86,21 @@ def _array(
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(loaded, np.ndarray):
-            name = (
-                "images" if "images" in loaded.files or len(loaded.files) != 1 else loaded.files[0]
-            )
+            names = loaded.files
+            name = names[0] if len(names) == 1 else "images"
+            if name not in names:
+                held = ", ".join(names[:5]) or "nothing"
+                raise CalibrationError(f"{path} holds {held}, and no array `images`")
             loaded = loaded[name]
-    except (OSError, ValueError, KeyError, EOFError) as reason:
-        raise CalibrationError(f"{path} cannot be read as an array: {reason}") from None
+    except CalibrationError:
+        raise
+    except OSError as reason:
+        why = (reason.strerror or str(reason)).lower()
+        raise CalibrationError(f"{path} cannot be read: {why}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        raise CalibrationError(
+            f"{path} cannot be read: it is no .npy or .npz file of numbers"
+        ) from None
     channels = shape[0]
     if loaded.ndim != 4:
         raise CalibrationError(f"{path}: four dimensions are needed, and there are {loaded.ndim}")
