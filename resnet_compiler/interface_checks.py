@@ -81,7 +81,7 @@ def _opset(interface: Interface, opset: int) -> Iterator[Problem]:
         yield Problem(
             "precision",
             f"convolutions take bfloat16 from opset 22 on, and this is opset {opset}",
-            "ask for opset 22",
+            "ask for opset 22: `--opset 22`",
         )
 
 

@@ -231,6 +231,8 @@ def test_without_verification_nothing_is_run(monkeypatch: pytest.MonkeyPatch) ->
         ("-o net.yaml", "-o: a file ending in .onnx"),
         ("-o weights.safetensors", "-o: a file ending in .onnx"),
         ("--with-head", "--with-head goes with --features"),
+        ("--float-io", "--float-io goes with --precision float16 or bfloat16"),
+        ("--preprocess --mean 123,117,104", "divide by 255, or write --scale 1"),
         ("--tolerance 1 --no-verify", "--tolerance does not go with --no-verify"),
         ("--labels nothing", "--labels: nothing cannot be read"),
         ("--top-k 11", "--top-k: "),

@@ -78,6 +78,8 @@ def export(
         misuse(f"-o: a file ending in .onnx, or a folder that is there, not `{path.as_posix()}`")
     if with_head and not features:
         misuse("--with-head goes with --features")
+    if float_io and precision not in (options.Precision.float16, options.Precision.bfloat16):
+        misuse("--float-io goes with --precision float16 or bfloat16")
     if tolerance is not None and verify is False:
         misuse("--tolerance does not go with --no-verify")
     pixels: dict[str, Any] = {

@@ -222,9 +222,16 @@ def preprocess_of(is_on: bool, given: Mapping[str, Any]) -> Preprocess | None:
         if stated:
             misuse(f"--{next(iter(stated)).replace('_', '-')} goes with --preprocess")
         return None
+    scale = stated.get("scale")
     for key in ("mean", "std"):
         if key in stated:
             stated[key] = _numbers(key, stated[key])
+            large = [each for each in stated[key] if abs(each) > 1]
+            if large and scale is None:
+                misuse(
+                    f"--{key}: {large[0]:g} is of pixels up to 255, which become numbers up to 1 first; divide by 255, or "
+                    "write --scale 1"
+                )
     return Preprocess(**stated)
 
 
