@@ -21,7 +21,7 @@ def check_expectations(
     expected = root.get("expect")
     if not isinstance(expected, Mapping):
         return []
-    measures = Measures(graph)
+    measures = graph.measures
     found: list[Diagnostic] = []
     differences: list[str] | None = None
     for key, node in expected.entries:
@@ -80,7 +80,7 @@ def differences_from_nearest(
     if near is None or other is None:
         return []
     ours = {row[0]: row for row in stage_rows(measures)}
-    theirs = {row[0]: row for row in stage_rows(Measures(other))}
+    theirs = {row[0]: row for row in stage_rows(other.measures)}
     shipped = other.identity.name if other.identity.name != name else f"the shipped {name}"
     lines = []
     for stage in dict.fromkeys([*ours, *theirs]):

@@ -19,6 +19,8 @@ from resnet_compiler.shapes import Dim, Disagreement, Extent, Shape, shape_at
 if TYPE_CHECKING:
     import networkx as nx
 
+    from resnet_compiler.measure import Measures
+
 Section = Literal["stem", "stages", "head"]
 Verdict = Literal["all sizes", "declared sizes", "no"]
 
@@ -177,6 +179,13 @@ class Graph:
             if not isinstance(dim, int):
                 least[dim.axis] = max(least[dim.axis], dim.least_extent(size))
         return least
+
+    @cached_property
+    def measures(self) -> Measures:
+        """Its counts and costs, worked out once."""
+        from resnet_compiler.measure import Measures
+
+        return Measures(self)
 
     @property
     def any_size(self) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from textwrap import wrap
 from types import MappingProxyType
-
-import networkx as nx
 
 from resnet_compiler.emit.names import IMPORTED_NAMES, SUPPORT_CLASSES, network_class_name
 from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
@@ -18,7 +17,6 @@ from resnet_compiler.emit.pytorch.layout import WIDTH, fitted, literal, signatur
 from resnet_compiler.emit.pytorch.network import ClassText, network_class
 from resnet_compiler.emit.pytorch.unify import Parameter
 from resnet_compiler.graph import INPUT, Graph, Scope
-from resnet_compiler.measure import Measures
 from resnet_compiler.operators.base import REQUIRED, TorchModule
 from resnet_compiler.templating import environment
 
@@ -167,18 +165,16 @@ def _by_level(graph: Graph) -> list[list[Scope]]:
         parent = next((each for each in outer if each in children), None)
         if parent is not None:
             children[parent].append(name)
-    blocks: nx.DiGraph[str] = nx.DiGraph()
+    blocks: TopologicalSorter[str] = TopologicalSorter()
     for name, inner in children.items():
-        blocks.add_node(graph.scopes[name].block)
-        blocks.add_edges_from(
-            (graph.scopes[each].block, graph.scopes[name].block) for each in inner
-        )
+        blocks.add(graph.scopes[name].block, *(graph.scopes[each].block for each in inner))
     levels: dict[int, list[Scope]] = {}
-    if nx.is_directed_acyclic_graph(blocks):
-        for level, words in enumerate(nx.topological_generations(blocks)):
-            wanted = frozenset(words)
-            levels[level] = [graph.scopes[n] for n in kept if graph.scopes[n].block in wanted]
-    else:
+    try:
+        blocks.prepare()
+        while ready := frozenset(blocks.get_ready()):
+            levels[len(levels)] = [graph.scopes[n] for n in kept if graph.scopes[n].block in ready]
+            blocks.done(*ready)
+    except CycleError:
         heights: dict[str, int] = {}
         for name in sorted(kept, key=lambda name: -name.count(".")):
             heights[name] = 1 + max((heights[each] for each in children[name]), default=-1)
@@ -214,7 +210,7 @@ def _root_scope(graph: Graph) -> Scope:
 
 def header(graph: Graph, version: str) -> list[str]:
     """The lines of the module's docstring."""
-    measures = Measures(graph)
+    measures = graph.measures
     size = "x".join(str(extent.declared) for extent in graph.extents)
     identity = graph.identity
     return [
