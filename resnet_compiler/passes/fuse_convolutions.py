@@ -46,7 +46,8 @@ def fuse_convolutions(graph: Graph) -> tuple[Graph, Derive]:
     3. The ReLU behind either.
     4. The node keeps the convolution's name, and stands where the last of what it took in stood: a shortcut that is
        added is computed before.
-    5. The sum is put in the place of the shortcut's value where nothing reads that any more, and it is no stage's.
+    5. The sum is put in the place of the shortcut's value where nothing reads that any more, nor the convolution itself,
+       and it is no stage's.
     """
     plain, first = standardize_weights(graph)
     second = fold_batch_norm(plain)[1]
@@ -186,6 +187,8 @@ def _free(graph: Graph, chains: list[_Chain]) -> set[str]:
     for chain in chains:
         if chain.add is None or chain.add.inputs[1] in kept:
             continue
+        if chain.add.inputs[1] in chain.conv.inputs:
+            continue  # the convolution still reads it
         other = graph[chain.add.inputs[1]]
         if last[other.name] <= order[chain.add.name] and _has_its_own_tensor(graph, other):
             found.add(chain.conv.name)
