@@ -21,6 +21,7 @@ from resnet_compiler.commands import (
     reference,
     summary,
     verify,
+    watch,
 )
 from resnet_compiler.console import FINE, misuse
 
@@ -51,6 +52,7 @@ def common(
 app.command()(check.check)
 app.command()(build.build)
 app.command()(export.export)
+app.command()(watch.watch)
 app.command()(summary.summary)
 app.command()(diff.diff)
 app.command()(verify.verify)
