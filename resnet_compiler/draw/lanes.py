@@ -15,7 +15,7 @@ need not be are left out: an edge in a lane of its own is one straight line. Pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -101,21 +101,27 @@ def place(graph: Graph, names: Sequence[str]) -> Placement:
     Raises:
         ValueError: no names are given.
     """
-    inside = dict.fromkeys(names)
+    joins = frozenset(scope.join for scope in graph.scopes.values())
     inputs = {name: graph[name].inputs for name in names}
-    mains = {name: _main_inputs(graph, name) for name in names}
-    exits = [
+    mains = {name: _main_inputs(graph, name, name in joins) for name in names}
+    return place_nodes(inputs, mains, exits_of(graph, names))
+
+
+def exits_of(graph: Graph, names: Sequence[str]) -> list[str]:
+    """The nodes of a part whose outputs leave it; the last of them, which ends the trunk, comes first."""
+    inside = frozenset(names)
+    found = [
         name
         for name in names
         if name == graph.output or any(r not in inside for r in graph.structure.successors(name))
     ]
-    return place_nodes(inputs, mains, exits or [names[-1]] if names else [])
+    return found[-1:] + found[:-1]
 
 
-def _main_inputs(graph: Graph, name: str) -> tuple[str, ...]:
+def _main_inputs(graph: Graph, name: str, is_join: bool) -> tuple[str, ...]:
     """The inputs along which the trunk may run: not the gate of a product, not the shortcut of a residual add."""
     node = graph[name]
-    if any(proof.residual and proof.node == name for proof in graph.proofs):
+    if is_join:
         return node.inputs[:1]
     gate = gate_of(graph, node)
     return tuple(source for index, source in enumerate(node.inputs) if index != gate)
@@ -131,7 +137,7 @@ def place_nodes(
     Args:
         inputs: what each node reads; names that are no keys are entries.
         mains: those of them along which the trunk may run.
-        exits: the nodes whose outputs leave, at least one.
+        exits: the nodes whose outputs leave, at least one; the trunk ends in the first.
 
     Raises:
         ValueError: there are no nodes, or no exits.
@@ -140,7 +146,7 @@ def place_nodes(
         raise ValueError("there is nothing to place")
     entries = dict.fromkeys(s for sources in inputs.values() for s in sources if s not in inputs)
     rows = dict.fromkeys(entries, 0) | _rows(inputs)
-    chains = _chains(inputs, mains, rows, exits[-1])
+    chains = _chains(inputs, mains, rows, exits[0])
     trunk_entry = next((s for s in mains[chains[0][0]] if s in entries), None)
     grid = _Grid()
     lanes: dict[str, int] = {}
@@ -148,6 +154,7 @@ def place_nodes(
         lanes[name] = grid.put_chain([(name, 0)], 0 if name == trunk_entry else 1)
     for number, chain in enumerate(chains):
         lanes |= dict.fromkeys(chain, grid.put_chain([(n, rows[n]) for n in chain], number > 0))
+    grid.keep_free(lanes[exits[0]], range(rows[exits[0]], max(rows.values()) + 1), exits[0])
     cells = {n: Cell(n, rows[n], lanes[n], n in entries) for n in sorted(entries, key=lanes.get)}  # type: ignore[arg-type]
     cells |= {name: Cell(name, rows[name], lanes[name]) for name in inputs}
     routes, tracks = _tracked(_routes(grid, inputs, cells), cells, max(rows.values()) + 1)
@@ -157,7 +164,7 @@ def place_nodes(
         rows=max(rows.values()) + 1,
         lanes=1 + max([*lanes.values(), *(route.lane for route in routes)]),
         tracks=tracks,
-        exits=(exits[-1], *exits[:-1]),
+        exits=tuple(exits),
     )
 
 
@@ -222,6 +229,10 @@ class _Grid:
             self.cells[row, lane] = name
         self.lanes = max(self.lanes, lane + 1)
         return lane
+
+    def keep_free(self, lane: int, gaps: Iterable[int], key: str) -> None:
+        """Leave a lane to what goes on below the last node of the trunk."""
+        self.runs |= {(gap, lane): key for gap in gaps}
 
     def is_free(self, lane: int, source: Cell, target: Cell, key: str) -> bool:
         """Whether an edge can run down a lane from the gap under its source to the gap above its target."""
