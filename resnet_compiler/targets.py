@@ -19,11 +19,12 @@ class Target(StrEnum):
 
     torch = "torch"
     onnx = "onnx"
+    card = "card"
 
 
 BY_DEFAULT = (Target.torch, Target.onnx)
-_FILES = {Target.torch: "model.py", Target.onnx: "model.onnx"}
-_SUFFIXES = {".py": Target.torch, ".onnx": Target.onnx}
+_FILES = {Target.torch: "model.py", Target.onnx: "model.onnx", Target.card: "README.md"}
+_SUFFIXES = {".py": Target.torch, ".onnx": Target.onnx, ".md": Target.card}
 
 
 class MisplacedError(ValueError):
@@ -97,5 +98,11 @@ class Plan:
 
         if target is Target.torch:
             return {path: [api.emit_pytorch(network).encode()]}
+        if target is Target.card:
+            from resnet_compiler import __version__
+            from resnet_compiler.card import card_files
+
+            texts = card_files(api.graph_of(network), path.name, __version__)
+            return {path.with_name(name): [text.encode()] for name, text in texts.items()}
         files = api.onnx_files(network, path.name, opset=self.opset, seed=self.seed)
         return {path.with_name(name): content for name, content in files.items()}

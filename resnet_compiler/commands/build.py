@@ -1,4 +1,4 @@
-"""`resnetc build`: specs to PyTorch source and ONNX with initial weights."""
+"""`resnetc build`: specs to PyTorch source, ONNX with initial weights, and cards."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 Output = Annotated[
     pathlib.Path,
-    typer.Option("-o", "--output", help="A folder; or for one spec a file ending in .py or .onnx."),
+    typer.Option(
+        "-o", "--output", help="A folder; or for one spec a file ending in .py, .onnx or .md."
+    ),
 ]
 Targets = Annotated[
-    list[Target] | None, typer.Option(help="What to write; both, when it is not given.")
+    list[Target] | None, typer.Option(help="What to write; torch and onnx, when it is not given.")
 ]
 Fold = Annotated[
     bool,
@@ -50,7 +52,7 @@ def build(
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compile specs to FOLDER/NAME/model.py and model.onnx, and print what was built."""
+    """Compile specs to FOLDER/NAME/model.py and model.onnx (or a card, README.md), and print what was built."""
     from resnet_compiler import api
 
     graphs = reading(limit, style.value).graphs_or_exit(specs)
