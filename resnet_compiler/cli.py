@@ -21,6 +21,7 @@ from resnet_compiler.commands import (
     reference,
     summary,
     verify,
+    view,
     watch,
 )
 from resnet_compiler.console import FINE, misuse
@@ -55,6 +56,7 @@ app.command()(export.export)
 app.command()(watch.watch)
 app.command()(summary.summary)
 app.command()(diff.diff)
+app.command()(view.view)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
