@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resnet_compiler import codes, definitions, layers, residual
+from resnet_compiler import codes, definitions, instances, layers, residual
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
 from resnet_compiler.environment import UNKNOWN, Bound, Environment
@@ -38,8 +38,14 @@ def make_block(
     environment = _environment(maker, block, arguments, place, value, span)
     if environment is None:
         return NOTHING
+    key = instances.key_of(maker, word, environment, value, span, shortcut, place.depth)
+    if key is not None:
+        output = instances.copied(maker, key, name, value)
+        if output is not None:
+            return output
     inner = Place(name, environment, {INPUT: value}, place.depth + 1)
-    count = len(maker.nodes)
+    before = instances.start(maker)
+    count = before.nodes
     joined = None
     if block.layers is not None:
         if shortcut is not None:
@@ -73,6 +79,8 @@ def make_block(
         shortcut_layers=joined.layers if joined else (),
         span=span,
     )
+    if key is not None:
+        instances.remember(maker, key, name, value, output, before)
     return output
 
 

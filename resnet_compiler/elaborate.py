@@ -9,7 +9,7 @@ from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
-from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage, build_structure
+from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage
 from resnet_compiler.maker import NOTHING, Maker, Place
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import integer
@@ -58,7 +58,7 @@ def elaborate(maker: Maker, identity: Identity) -> Graph | None:
         identity=identity,
         input_shape=maker.input_shape,
         extents=maker.extents,
-        structure=build_structure(maker.nodes),
+        nodes=MappingProxyType(maker.nodes),
         output=value,
         scopes=MappingProxyType(maker.scopes),
         stages=tuple(maker.stages),

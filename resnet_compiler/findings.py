@@ -33,6 +33,11 @@ class Findings:
         return any(each.severity == "error" for each in self.diagnostics)
 
     @property
+    def extent(self) -> tuple[int, bool, int]:
+        """What changes with everything that is found, whether or not it is told."""
+        return len(self.diagnostics), self.is_incomplete, self._again
+
+    @property
     def stage(self) -> Span | None:
         """Where the stage stands whose block is being made."""
         return self._trace[-1][1] if self._trace else None

@@ -1,4 +1,4 @@
-"""The graph: one frozen node per operator, networkx for the structure, scopes for the blocks they came from.
+"""The graph: one frozen node per operator, networkx for algorithms on them, scopes for the blocks they came from.
 
 Everything is emitted from here; no emitter reads the spec. Node names are dotted paths, and they are the names used in
 the state_dict, in ONNX, in summaries and in diagnostics.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import networkx as nx
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from resnet_compiler.diagnostics import Span
 from resnet_compiler.names import NAME
 from resnet_compiler.operators.base import Operator
 from resnet_compiler.shapes import Dim, Disagreement, Extent, Shape, shape_at
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from resnet_compiler.measure import Measures
 
 Section = Literal["stem", "stages", "head"]
 Verdict = Literal["all sizes", "declared sizes", "no"]
@@ -105,12 +109,12 @@ INPUT = "input"
 
 @dataclass(frozen=True)
 class Graph:
-    """A network: a networkx graph whose nodes carry a `Node` each, in an order that is topological."""
+    """A network: its nodes by name, in an order that is topological. `structure` is the networkx graph of them."""
 
     identity: Identity
     input_shape: Shape
     extents: tuple[Extent, Extent]
-    structure: nx.MultiDiGraph[str] = field(repr=False)
+    nodes: Mapping[str, Node] = field(repr=False)
     output: str
     scopes: Mapping[str, Scope] = field(repr=False)
     stages: tuple[Stage, ...]
@@ -119,16 +123,31 @@ class Graph:
     """The passes that made it what it is, in order."""
 
     def __iter__(self) -> Iterator[Node]:
-        for name in self.structure:
-            if name != INPUT:
-                yield self[name]
+        return iter(self.nodes.values())
 
     def __len__(self) -> int:
-        return self.structure.number_of_nodes() - 1
+        return len(self.nodes)
 
     def __getitem__(self, name: str) -> Node:
-        node: Node = self.structure.nodes[name]["node"]
-        return node
+        return self.nodes[name]
+
+    @cached_property
+    def structure(self) -> nx.MultiDiGraph[str]:
+        """The networkx graph, frozen: the input and the nodes, each of which carries its `Node`.
+
+        Each edge has the position of the input that it feeds as its key. It is made when it is first asked for, since
+        few commands need it, and the import takes longer than a compilation.
+        """
+        import networkx as nx
+
+        structure: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        structure.add_node(INPUT)
+        for name, node in self.nodes.items():
+            structure.add_node(name, node=node)
+            for position, source in enumerate(node.inputs):
+                structure.add_edge(source, name, position)
+        nx.freeze(structure)
+        return structure
 
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
@@ -161,21 +180,17 @@ class Graph:
                 least[dim.axis] = max(least[dim.axis], dim.least_extent(size))
         return least
 
+    @cached_property
+    def measures(self) -> Measures:
+        """Its counts and costs, worked out once."""
+        from resnet_compiler.measure import Measures
+
+        return Measures(self)
+
     @property
     def any_size(self) -> bool:
         """Whether every join is proved for every size the spec admits, so that height and width may be dynamic."""
         return all(proof.verdict == "all sizes" for proof in self.proofs)
-
-
-def build_structure(nodes: Mapping[str, Node]) -> nx.MultiDiGraph[str]:
-    """The networkx graph of nodes given in topological order; each edge carries the position of the input it feeds."""
-    structure: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-    structure.add_node(INPUT)
-    for name, node in nodes.items():
-        structure.add_node(name, node=node)
-        for position, source in enumerate(node.inputs):
-            structure.add_edge(source, name, position)
-    return structure
 
 
 def verify_graph(graph: Graph) -> None:
@@ -205,6 +220,5 @@ __all__ = [
     "Section",
     "Stage",
     "Verdict",
-    "build_structure",
     "verify_graph",
 ]

@@ -72,13 +72,24 @@ def _shipped_display(path: pathlib.Path) -> str | None:
 
 def shipped_specs() -> list[SpecFile]:
     """Every shipped spec: imagenet, cifar, timm, then other families; by name within one."""
+    return [_shipped(folder, file) for folder, file in _shipped_names()]
+
+
+def _shipped(folder: str, file: str) -> SpecFile:
+    return SpecFile(f"specs/{folder}/{file}", data_folder("specs") / folder / file)
+
+
+def _shipped_names() -> list[tuple[str, str]]:
+    """The folder and the file name of each: to make a path of every one would take longer than to read one."""
     root = data_folder("specs")
-    folders = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name != "blocks")
+    with os.scandir(root) as entries:
+        folders = sorted(each.name for each in entries if each.is_dir() and each.name != "blocks")
     order = [f for f in FAMILIES if f in folders] + [f for f in folders if f not in FAMILIES]
     return [
-        SpecFile(f"specs/{folder}/{path.name}", path)
+        (folder, name)
         for folder in order
-        for path in sorted((root / folder).glob("*.yaml"))
+        for name in sorted(os.listdir(root / folder))
+        if name.endswith(".yaml")
     ]
 
 
@@ -105,12 +116,12 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         if beside is not None:
             _refuse_link(path, beside, span, "name a shipped spec, or put a copy of the file there")
         return SpecFile(_shipped_display(path) or path.as_posix(), path)
-    for spec in shipped_specs():
-        _, folder, file = spec.display.split("/")
+    shipped = _shipped_names()
+    for folder, file in shipped:
         stem = file.removesuffix(".yaml")
-        if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", spec.display):
-            return spec
-    known = [spec.display.split("/")[2].removesuffix(".yaml") for spec in shipped_specs()]
+        if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", f"specs/{folder}/{file}"):
+            return _shipped(folder, file)
+    known = [file.removesuffix(".yaml") for _, file in shipped]
     fix = None
     here = sorted(each.name for each in (beside or pathlib.Path()).glob("*.yaml"))
     if f"{name}.yaml" in here:
@@ -144,7 +155,7 @@ def expand(name: str) -> list[SpecFile]:
         if inside:
             return [SpecFile(_shipped_display(p) or p.as_posix(), p) for p in inside]
     wanted = name.rstrip("/").removeprefix("specs/")
-    shipped = [spec for spec in shipped_specs() if spec.display.split("/")[1] == wanted]
+    shipped = [_shipped(family, file) for family, file in _shipped_names() if family == wanted]
     return shipped or [find_spec(name)]
 
 

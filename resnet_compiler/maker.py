@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import codes, definitions
 from resnet_compiler.codes import Code
@@ -32,6 +32,9 @@ from resnet_compiler.mend import NOT_KNOWN
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, ShapeError
 from resnet_compiler.shapes import Dim, Shape, Size, dim_at
+
+if TYPE_CHECKING:
+    from resnet_compiler.instances import Instance
 
 NOTHING = "?"
 """Stands for the output of what could not be made; no layer can have this name."""
@@ -87,6 +90,7 @@ class Maker:
         self._instances = 0
         self._words: list[str] | None = None
         self._parameters = 0
+        self.instances: dict[Hashable, Instance] = {}
 
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
@@ -292,6 +296,29 @@ class Maker:
         if self._words is None:
             self._words = self.library.block_words(self.network.blocks, self.chain)
         return self._words
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """What was counted towards the limits: steps, instances of blocks, parameters."""
+        return self._steps, self._instances, self._parameters
+
+    def count(self, more: tuple[int, int, int]) -> None:
+        """Count what a copy of an instance holds; the caller knows that it is within the limits."""
+        self._steps += more[0]
+        self._instances += more[1]
+        self._parameters += more[2]
+
+    def add_copies(
+        self, nodes: Sequence[Node], origins: Iterable[Mapping[str, Bound] | None]
+    ) -> None:
+        """Add copies of nodes that were found right, all of them inside one name that was free."""
+        names = sorted(node.name for node in nodes)
+        at = bisect_left(self._sorted, names[0]) if names else 0
+        self._sorted[at:at] = names
+        for node, origin in zip(nodes, origins, strict=True):
+            self.nodes[node.name] = node
+            if origin is not None:
+                self.origins[node.name] = origin
 
     def enter_block(self, span: Span | None) -> None:
         """Count an instance of a block, whether or not layers come of it."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from typing import NamedTuple
 
 from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.operators.base import Tensor
-from resnet_compiler.shapes import Size
+from resnet_compiler.shapes import Shape, Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,17 @@ class Breakdown:
         return " + ".join(parts) or "0"
 
 
+class _Costs(NamedTuple):
+    """What follows from an operator and the shapes it takes in."""
+
+    inputs: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+    parameters: int
+    macs: int
+    activations: int
+    output_stride: tuple[int, int] | None
+
+
 @dataclass(frozen=True)
 class Measures:
     """All figures of a graph, each worked out once."""
@@ -72,24 +84,40 @@ class Measures:
         """Every node's costs, in the graph's order."""
         trunk = trunk_names(self.graph)
         fields = receptive_fields(self.graph)
-        return tuple(self._layer(node, trunk, fields) for node in self.graph)
+        costs: dict[tuple[int, tuple[Shape, ...]], _Costs] = {}
+        found = []
+        for node in self.graph:
+            # a network repeats itself, and equal operators are mostly one object
+            key = (id(node.operator), tuple(self.graph.input_shapes(node)))
+            if key not in costs:
+                costs[key] = self._costs(node)
+            cost = costs[key]
+            found.append(
+                LayerCost(
+                    name=node.name,
+                    operator=node.operator.word,
+                    input_shapes=cost.inputs,
+                    output_shape=cost.output,
+                    parameters=cost.parameters,
+                    macs=cost.macs,
+                    activations=cost.activations,
+                    weighted=node.operator.weighted and node.name in trunk,
+                    receptive_field=fields[node.name],
+                    output_stride=cost.output_stride,
+                )
+            )
+        return tuple(found)
 
-    def _layer(
-        self, node: Node, trunk: frozenset[str], fields: dict[str, tuple[int, int] | None]
-    ) -> LayerCost:
+    def _costs(self, node: Node) -> _Costs:
         inputs = tuple(self.graph.concrete(name) for name in node.inputs)
         output = self.graph.concrete(node.name)
         sizes = [dim for dim in node.shape if isinstance(dim, Size)]
-        return LayerCost(
-            name=node.name,
-            operator=node.operator.word,
-            input_shapes=inputs,
-            output_shape=output,
+        return _Costs(
+            inputs=inputs,
+            output=output,
             parameters=parameter_count(tensors_of(self.graph, node)),
             macs=node.operator.macs(inputs, output),
             activations=prod(output) if node.operator.weighted else 0,
-            weighted=node.operator.weighted and node.name in trunk,
-            receptive_field=fields[node.name],
             output_stride=(sizes[0].stride, sizes[1].stride) if len(sizes) == 2 else None,
         )
 
@@ -169,7 +197,7 @@ def trunk_names(graph: Graph) -> frozenset[str]:
         seen.add(name)
         node = graph[name]
         skipped = shortcut_of.get(name, frozenset())
-        gate = _gate(graph, node)
+        gate = gate_of(graph, node)
         waiting += [
             source
             for index, source in enumerate(node.inputs)
@@ -178,7 +206,7 @@ def trunk_names(graph: Graph) -> frozenset[str]:
     return frozenset(seen)
 
 
-def _gate(graph: Graph, node: Node) -> int | None:
+def gate_of(graph: Graph, node: Node) -> int | None:
     """Which input of a multiplication only modulates the other: the smaller one, or else the second."""
     gate = node.operator.gate_input
     if gate is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import MappingProxyType
 
 from resnet_compiler import codes
 from resnet_compiler.diagnostics import SpecError, error
-from resnet_compiler.graph import INPUT, Graph, Node, build_structure, verify_graph
+from resnet_compiler.graph import INPUT, Graph, Node, verify_graph
 from resnet_compiler.limits import DEFAULT_LIMITS
 from resnet_compiler.operators.base import ShapeError
 from resnet_compiler.operators.linear import Conv, Linear
@@ -37,7 +38,7 @@ def rehead(graph: Graph, classes: int) -> Graph:
             raise _no_head(graph, node, reason.reason) from None
     if nodes[graph.output].shape[0] != classes:
         raise _no_head(graph, nodes[graph.output], "its outputs are not the classes of a layer")
-    changed = replace(graph, structure=build_structure(nodes))
+    changed = replace(graph, nodes=MappingProxyType(nodes))
     verify_graph(changed)
     return changed
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields, replace
 
+import networkx as nx
 import pytest
 from support.graphs import nodes_of, sound
 from support.specs import compile_layers
 
-from resnet_compiler.graph import INPUT, Node, build_structure
+from resnet_compiler.graph import INPUT, Node
 from resnet_compiler.operators.activation import Relu
 from resnet_compiler.operators.joining import Add
 from resnet_compiler.shapes import Disagreement, Extent, Size
@@ -40,7 +41,8 @@ def test_shapes_and_sizes() -> None:
 def test_edges_carry_the_positions_of_inputs() -> None:
     a = Node("a", Relu(), (INPUT,), (3, H, W), "stem")
     b = Node("b", Add(), ("a", INPUT, "a"), (3, H, W), "stem")
-    structure = build_structure({"a": a, "b": b})
+    graph = replace(compile_layers("a: relu"), nodes={"a": a, "b": b})
+    structure = graph.structure
     assert list(structure) == [INPUT, "a", "b"]
     assert list(structure.edges(keys=True)) == [
         (INPUT, "a", 0),
@@ -49,6 +51,8 @@ def test_edges_carry_the_positions_of_inputs() -> None:
         ("a", "b", 2),
     ]
     assert structure.nodes(data="node")["b"] is b
+    with pytest.raises(nx.NetworkXError, match="Frozen"):
+        structure.remove_node("a")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from support.specs import compile_layers, compile_text
 
 import resnet_compiler
 from resnet_compiler import Graph, Measures, passes, weights
-from resnet_compiler.graph import INPUT, GraphError, build_structure, verify_graph
+from resnet_compiler.graph import INPUT, GraphError, verify_graph
 from resnet_compiler.library import shipped_specs
 from resnet_compiler.operators.linear import Conv
 from resnet_compiler.passes import PIPELINE, Derive, Pass, run, unchanged
@@ -49,7 +49,7 @@ def example_of_a_pass() -> Pass:
 def without_the_last(graph: Graph) -> tuple[Graph, Derive]:
     """A pass that forgets to say what stands for what it takes out."""
     nodes = {node.name: node for node in graph if node.name != graph.output}
-    return replace(graph, structure=build_structure(nodes)), unchanged
+    return replace(graph, nodes=nodes), unchanged
 
 
 def test_each_pass_has_a_file_of_its_name() -> None:

@@ -113,7 +113,7 @@ def mismatch(
 
 def _layer(graph: Graph, name: str) -> str:
     """The layer that a tensor belongs to; a learned tensor of its own has the layer's name."""
-    return name if name in graph.structure else name.rpartition(".")[0]
+    return name if name in graph.nodes else name.rpartition(".")[0]
 
 
 # --- the lists ---

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from resnet_compiler.graph import Graph, Node, Scope, Stage, build_structure
+from resnet_compiler.graph import Graph, Node, Scope, Stage
 from resnet_compiler.operators.base import Operator
 
 
@@ -43,7 +43,7 @@ def rebuilt(graph: Graph, operators: Mapping[str, Operator], instead: Mapping[st
     }
     return replace(
         graph,
-        structure=build_structure(nodes),
+        nodes=MappingProxyType(nodes),
         output=standing(graph.output),
         scopes=MappingProxyType(scopes),
         stages=tuple(

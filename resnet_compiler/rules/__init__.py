@@ -25,7 +25,6 @@ RULES: tuple[Rule, ...] = (
     operators.sizes_are_left,
     operators.tensors_can_be_filled,
     operators.joins_agree,
-    structure.edges_are_the_inputs,
     structure.nothing_is_dead,
     structure.sections_follow_each_other,
     scopes.scopes_are_whole,

@@ -1,4 +1,4 @@
-"""Rules on names, the input, edges and order."""
+"""Rules on names, the input and order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ SECTIONS = ("stem", "stages", "head")
 
 
 def nodes_are_filed_by_name(view: View) -> Iterator[Finding]:
-    """Each node is filed under its own name, and the input, which is no node, is there."""
-    structure = view.graph.structure
-    if INPUT not in structure:
-        yield INPUT, "it does not exist"
-    elif "node" in structure.nodes[INPUT]:
+    """Each node is filed under its own name, which is not the input's."""
+    if INPUT in view.nodes:
         yield INPUT, "the name is taken by a node"
     for name, node in view.nodes.items():
         if node.name != name:
@@ -76,28 +73,6 @@ def inputs_come_before(view: View) -> Iterator[Finding]:
             if source not in seen:
                 yield name, f"its input {source} does not come before it"
         seen.add(name)
-
-
-def edges_are_the_inputs(view: View) -> Iterator[Finding]:
-    """The edges say what the nodes' inputs say, with the position of each input as the key, and lead to nodes alone."""
-    structure, nodes = view.graph.structure, view.nodes
-    count = 0
-    for source, targets in structure.adjacency():
-        for name, positions in targets.items():
-            inputs = nodes[name].inputs if name in nodes else ()
-            key: object
-            for key in positions:
-                if not isinstance(key, int) or inputs[key : key + 1] != (source,):
-                    yield name, f"an edge from {source} at {key} is none of its inputs"
-            count += len(positions)
-    if count < sum(len(node.inputs) for node in nodes.values()):
-        for name, node in nodes.items():
-            for position, source in enumerate(node.inputs):
-                if position not in (structure.get_edge_data(source, name) or ()):
-                    yield name, f"the edge from its input {position}, {source}, is missing"
-    for name in structure:
-        if name != INPUT and name not in view.nodes:
-            yield name, "there is no such node"
 
 
 def nothing_is_dead(view: View) -> Iterator[Finding]:

@@ -3,10 +3,8 @@ that have the same: a network repeats itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from resnet_compiler.graph import INPUT, Graph, Node, Scope
 from resnet_compiler.operators.base import Operator
@@ -52,8 +50,7 @@ class View:
     @cached_property
     def nodes(self) -> dict[str, Node]:
         """The nodes by the names they are filed under, in order."""
-        data: Iterable[tuple[str, Any]] = self.graph.structure.nodes.items()
-        return {name: held["node"] for name, held in data if name != INPUT and "node" in held}
+        return dict(self.graph.nodes)
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:

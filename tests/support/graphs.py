@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
-from resnet_compiler.graph import Graph, Node, Proof, Scope, build_structure
+from resnet_compiler.graph import Graph, Node, Proof, Scope
 from support.specs import compile_text
 
 Mutation = Callable[[Graph], Graph]
@@ -53,7 +53,7 @@ def nodes_of(graph: Graph) -> dict[str, Node]:
 
 def rebuilt(graph: Graph, nodes: dict[str, Node]) -> Graph:
     """The graph with these nodes, filed under these names, in this order."""
-    return replace(graph, structure=build_structure(nodes))
+    return replace(graph, nodes=nodes)
 
 
 def change(graph: Graph, name: str, /, **fields: object) -> Graph:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from resnet_compiler.graph import INPUT, Graph, Node, build_structure
+from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.interface import Preprocess
 from resnet_compiler.operators.base import Tensor
 from resnet_compiler.operators.linear import Conv
@@ -115,4 +116,4 @@ def _with_bias(graph: Graph, readers: list[Node], bias: bool) -> Graph:
             node.operator, standardized=False, bias=node.operator.bias or bias
         )  # the weights are standardised already
         nodes[node.name] = replace(node, operator=operator)
-    return replace(graph, structure=build_structure(nodes))
+    return replace(graph, nodes=MappingProxyType(nodes))

@@ -19,7 +19,7 @@ from resnet_compiler.emit.onnx.naming import give_public_names
 from resnet_compiler.emit.onnx.precision import FLOAT_TYPES, FloatType, type_for
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.interface import Interface
-from resnet_compiler.measure import Measures, tensors_of
+from resnet_compiler.measure import tensors_of
 from resnet_compiler.settle import Settled, repeated_labels, settle
 from resnet_compiler.shapes import Size, shape_at
 from resnet_compiler.weights import Value, owned_tensors
@@ -190,7 +190,7 @@ def _notes(settled: Settled) -> tuple[str, ...]:
 
 
 def _metadata(graph: Graph, version: str, settled: Settled) -> dict[str, str]:
-    measures, interface = Measures(graph), settled.interface
+    measures, interface = graph.measures, settled.interface
     facts = {
         "name": graph.identity.name,
         "version": version,

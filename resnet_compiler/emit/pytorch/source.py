@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from textwrap import wrap
 from types import MappingProxyType
 
-import networkx as nx
-
 from resnet_compiler.emit.names import IMPORTED_NAMES, SUPPORT_CLASSES, network_class_name
 from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
 from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser
+from resnet_compiler.emit.pytorch.constructors import New
 from resnet_compiler.emit.pytorch.forward import Statements, with_shortcut
 from resnet_compiler.emit.pytorch.layout import WIDTH, fitted, literal, signature
-from resnet_compiler.emit.pytorch.network import ClassText, network_class
+from resnet_compiler.emit.pytorch.network import ClassText, Place, network_class
 from resnet_compiler.emit.pytorch.unify import Parameter
 from resnet_compiler.graph import INPUT, Graph, Scope
-from resnet_compiler.measure import Measures
 from resnet_compiler.operators.base import REQUIRED, TorchModule
 from resnet_compiler.templating import environment
+
+FOLDING = ("self.register_load_state_dict_pre_hook(fold_norms)",)
+"""What the constructor of a fused network ends with: it loads what was trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The emitted module, and what is needed to find each layer in it. The network itself is the scope "".
+
+    ``bodies`` and ``callees`` are by scope, and the class that ``callees`` names was written from the body that
+    ``written`` has for it. ``places`` are those of `ClassText`, by class. ``members`` stand directly in a scope.
+    """
+
+    text: str
+    bodies: Mapping[str, Body]
+    callees: Mapping[str, str]
+    written: Mapping[str, Body]
+    places: Mapping[str, Mapping[str, Place]]
+    members: Mapping[str, Sequence[str]]
 
 
 def emit_pytorch(graph: Graph, version: str) -> str:
@@ -28,23 +47,31 @@ def emit_pytorch(graph: Graph, version: str) -> str:
 
     Its `state_dict` has the graph's names; it imports nothing but torch. Inputs are (N, channels, H, W).
     """
+    return emit_module(graph, version).text
+
+
+def emit_module(graph: Graph, version: str) -> Module:
+    """The same, with where its parts come from."""
     root_name = network_class_name(graph.identity.title)
     generaliser = Generaliser(graph, (*SUPPORT_CLASSES, *IMPORTED_NAMES, root_name))
     bodies = Bodies(graph)
     members = _members(graph)
+    made: dict[str, Body] = {}
     for scopes in _by_level(graph):
-        made = [bodies.body(scope, _steps(bodies, scope.name, members)) for scope in scopes]
-        for body, call in generaliser.generalise(made):
-            bodies.calls[body.scope.name] = call
+        level = [bodies.body(scope, _steps(bodies, scope.name, members)) for scope in scopes]
+        for body, call in generaliser.generalise(level):
+            made[body.scope.name], bodies.calls[body.scope.name] = body, call
     root = bodies.body(
         _root_scope(graph), _steps(bodies, "", members), [s.exit for s in graph.stages]
     )
-    main = network_class(graph, root, root_name)
-    classes = [class_text(definition) for definition in generaliser.definitions]
     support = _support(graph)
+    is_fused = "fused_conv" in support
+    main = network_class(graph, root, root_name, FOLDING if is_fused else ())
+    classes = [class_text(definition) for definition in generaliser.definitions]
+    support += ["prepared"] if is_fused else []
     texts = [environment().get_template(f"support/{name}.py.j2").render() for name in support]
     code = "\n".join([*texts, *(line for each in (*classes, main) for line in each.lines)])
-    return (
+    text = (
         environment()
         .get_template("model.py.j2")
         .render(
@@ -55,6 +82,15 @@ def emit_pytorch(graph: Graph, version: str) -> str:
             support=support,
             reset=_reset(graph, generaliser.definitions, root),
         )
+    )
+    return Module(
+        text,
+        {**made, "": root},
+        {name: call.callee for name, call in bodies.calls.items() if isinstance(call, New)}
+        | {"": root_name},
+        {each.name: each.body for each in generaliser.definitions} | {root_name: root},
+        {each.name: each.places for each in (*classes, main)},
+        members,
     )
 
 
@@ -167,18 +203,16 @@ def _by_level(graph: Graph) -> list[list[Scope]]:
         parent = next((each for each in outer if each in children), None)
         if parent is not None:
             children[parent].append(name)
-    blocks: nx.DiGraph[str] = nx.DiGraph()
+    blocks: TopologicalSorter[str] = TopologicalSorter()
     for name, inner in children.items():
-        blocks.add_node(graph.scopes[name].block)
-        blocks.add_edges_from(
-            (graph.scopes[each].block, graph.scopes[name].block) for each in inner
-        )
+        blocks.add(graph.scopes[name].block, *(graph.scopes[each].block for each in inner))
     levels: dict[int, list[Scope]] = {}
-    if nx.is_directed_acyclic_graph(blocks):
-        for level, words in enumerate(nx.topological_generations(blocks)):
-            wanted = frozenset(words)
-            levels[level] = [graph.scopes[n] for n in kept if graph.scopes[n].block in wanted]
-    else:
+    try:
+        blocks.prepare()
+        while ready := frozenset(blocks.get_ready()):
+            levels[len(levels)] = [graph.scopes[n] for n in kept if graph.scopes[n].block in ready]
+            blocks.done(*ready)
+    except CycleError:
         heights: dict[str, int] = {}
         for name in sorted(kept, key=lambda name: -name.count(".")):
             heights[name] = 1 + max((heights[each] for each in children[name]), default=-1)
@@ -214,7 +248,7 @@ def _root_scope(graph: Graph) -> Scope:
 
 def header(graph: Graph, version: str) -> list[str]:
     """The lines of the module's docstring."""
-    measures = Measures(graph)
+    measures = graph.measures
     size = "x".join(str(extent.declared) for extent in graph.extents)
     identity = graph.identity
     return [
@@ -277,7 +311,8 @@ def class_text(definition: ClassDefinition) -> ClassText:
     if len(init) == 1 and not parameters:  # nothing of its own to make
         head, init = [], []
         forward = forward[:]
-    return ClassText(definition.name, "nn.Module", _doc(definition), head, init, forward)
+    places = {name: ("forward", number) for name, number in statements.places.items()}
+    return ClassText(definition.name, "nn.Module", _doc(definition), head, init, forward, places)
 
 
 def _init_head(parameters: Sequence[Parameter]) -> list[str]:

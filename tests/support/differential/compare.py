@@ -151,8 +151,7 @@ def _counts(sides: Sides, size: Size) -> None:
     hooks = [
         see(name, module)
         for name, module in network.named_modules()
-        if name in graph.structure
-        and (list(module.parameters()) or "Blur" in type(module).__name__)
+        if name in graph.nodes and (list(module.parameters()) or "Blur" in type(module).__name__)
     ]
     with doing("counting"), FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(torch.from_numpy(sides.image(1, size)))

@@ -1,11 +1,8 @@
-"""Graphs whose names, edges or order are broken, each in one way, and what the verifier says."""
+"""Graphs whose names or order are broken, each in one way, and what the verifier says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-
-import networkx as nx
 
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.operators.activation import Relu
@@ -39,12 +36,6 @@ def one_name_twice(graph: Graph) -> Graph:
 
 def node_called_input(graph: Graph) -> Graph:
     return rebuilt(graph, {INPUT: replace(graph["conv"], name=INPUT), **nodes_of(graph)})
-
-
-def no_input_at_all(graph: Graph) -> Graph:
-    structure = graph.structure.copy()
-    structure.remove_node(INPUT)
-    return replace(graph, structure=structure)
 
 
 def layer_inside_a_layer(graph: Graph) -> Graph:
@@ -107,55 +98,7 @@ def section_of_another_kind(graph: Graph) -> Graph:
     return change(graph, "fc", section="tail")
 
 
-# --- edges, and what leads nowhere ----------------------------------------------------------------
-
-
-def edge(graph: Graph, change: Callable[[nx.MultiDiGraph[str]], object]) -> Graph:
-    structure = graph.structure.copy()
-    change(structure)
-    return replace(graph, structure=structure)
-
-
-def edge_missing(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.remove_edge("layer1.0.bn2", "layer1.0.se.scaled"))
-
-
-def edge_to_another_node(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_edge("conv", "fc", 7))
-
-
-def edge_twice(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_edge("conv", "one", 1))
-
-
-def edge_from_behind(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_edge("fc", "conv", -1))
-
-
-def edge_at_no_position(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_edge("conv", "one", "0"))
-
-
-def edges_at_each_others_position(graph: Graph) -> Graph:
-    def swap(structure: nx.MultiDiGraph[str]) -> None:
-        left, right = graph["layer2.0.add"].inputs
-        for position, source in enumerate((right, left)):
-            structure.remove_edge(source, "layer2.0.add")
-            structure.add_edge(source, "layer2.0.add", position)
-
-    return edge(graph, swap)
-
-
-def edge_into_the_input(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_edge("conv", INPUT, 0))
-
-
-def vertex_without_a_node(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_node("nothing"))
-
-
-def vertex_of_an_early_name(graph: Graph) -> Graph:
-    return edge(graph, lambda s: s.add_node("absent"))
+# --- what leads nowhere ---------------------------------------------------------------------------
 
 
 def dead_node(graph: Graph) -> Graph:
@@ -180,7 +123,7 @@ def output_too_early(graph: Graph) -> Graph:
 
 
 FILED, NESTED, FREE = "nodes are filed by name", "names do not nest", "names are free"
-ORDER, SECTION, EDGE = "inputs come before", "sections follow each other", "edges are the inputs"
+ORDER, SECTION = "inputs come before", "sections follow each other"
 DEAD = "nothing is dead"
 
 MUTATIONS: dict[Mutation, str] = {
@@ -190,7 +133,6 @@ MUTATIONS: dict[Mutation, str] = {
     one_name_twice: "layer1.0.conv1: the name is taken twice or filed under another, layer1.1.conv1"
     f" ({FILED})",
     node_called_input: f"input: the name is taken by a node ({FILED})",
-    no_input_at_all: f"input: it does not exist ({FILED})",
     layer_inside_a_layer: f"conv: conv.0 is inside it ({NESTED})",
     layer_deep_inside_a_layer: f"conv: conv.part.0 is inside it ({NESTED})",
     layers_side_by_side_in_a_layer: f"conv: conv.0 is inside it ({NESTED})",
@@ -205,17 +147,6 @@ MUTATIONS: dict[Mutation, str] = {
     head_before_stem: f"one: it is of the stem, but comes behind the head ({SECTION})",
     stem_in_the_stages: f"layer1.1.conv1: it is of the stem, but comes behind the stages ({SECTION})",
     section_of_another_kind: f"fc: there is no section tail ({SECTION})",
-    edge_missing: "layer1.0.se.scaled: the edge from its input 0, layer1.0.bn2, is missing"
-    f" ({EDGE})",
-    edge_to_another_node: f"fc: an edge from conv at 7 is none of its inputs ({EDGE})",
-    edge_twice: f"one: an edge from conv at 1 is none of its inputs ({EDGE})",
-    edge_from_behind: f"conv: an edge from fc at -1 is none of its inputs ({EDGE})",
-    edge_at_no_position: f"one: an edge from conv at 0 is none of its inputs ({EDGE})",
-    edges_at_each_others_position: "layer2.0.add: an edge from layer2.0.bn2 at 1 is none of its inputs"
-    f" ({EDGE})",
-    edge_into_the_input: f"input: an edge from conv at 0 is none of its inputs ({EDGE})",
-    vertex_without_a_node: f"nothing: there is no such node ({EDGE})",
-    vertex_of_an_early_name: f"absent: there is no such node ({EDGE})",
     dead_node: f"unused: nothing uses it ({DEAD})",
     dead_end: f"unused1: nothing uses it ({DEAD})",
     output_gone: f"nowhere: it is the output, but there is no such node ({DEAD})",
