@@ -19,6 +19,7 @@ from resnet_compiler.commands import (
     init,
     inspect,
     reference,
+    serve,
     summary,
     verify,
     view,
@@ -57,6 +58,7 @@ app.command()(watch.watch)
 app.command()(summary.summary)
 app.command()(diff.diff)
 app.command()(view.view)
+app.command()(serve.serve)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
