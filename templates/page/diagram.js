@@ -9,7 +9,7 @@ function makeDiagram(actions) {
   const frame = byId("diagram");
   const canvas = byId("canvas");
   const world = drawn("g", { id: "world" });
-  const layerOf = { frames: drawn("g"), links: drawn("g"), units: drawn("g") };
+  const layerOf = { frames: drawn("g"), links: drawn("g"), units: drawn("g"), titles: drawn("g") };
   world.append(...Object.values(layerOf));
   canvas.append(
     drawn(
@@ -24,7 +24,7 @@ function makeDiagram(actions) {
   const shown = new Map(); // what is drawn, by key
   let model = null;
   let plan = null;
-  let cap = 600;
+  let columns = null;
   let lit = { chosen: null, keys: new Set() };
   let waiting = false;
   let animation = 0;
@@ -36,6 +36,7 @@ function makeDiagram(actions) {
     const { width, height } = size();
     world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.scale})`);
     canvas.classList.toggle("far", view.scale < FAR);
+    canvas.style.setProperty("--letters", `${12 / view.scale}px`); // of titles that are read from afar
     byId("zoom").textContent = `${Math.round(view.scale * 100)}%`;
     const slack = SLACK / view.scale;
     const left = -view.x / view.scale - slack;
@@ -48,7 +49,10 @@ function makeDiagram(actions) {
       const isIn = thing.x < right && thing.x + thing.width > left && thing.y < bottom && thing.y + thing.height > top;
       if (isIn) wanted.set(key, { thing, kind });
     };
-    for (const each of plan.frames) offer(each, "frames", `frame ${each.key}`);
+    for (const each of plan.frames) {
+      offer(each, "frames", `frame ${each.key}`);
+      offer(each, "titles", `title ${each.key}`);
+    }
     for (const each of plan.links) offer(each, "links", `link ${each.key}`);
     for (const each of plan.units) offer(each, "units", `${each.kind}${isFar ? " far" : ""} ${each.key}`);
     for (const [key, node] of shown) {
@@ -59,11 +63,21 @@ function makeDiagram(actions) {
     }
     for (const [key, { thing, kind }] of wanted) {
       if (shown.has(key)) continue;
-      const node = kind === "frames" ? drawFrame(thing) : kind === "links" ? drawLink(thing) : drawUnit(thing, isFar);
+      const node = DRAW[kind](thing, isFar);
       layerOf[kind].append(node);
       shown.set(key, node);
       mark(node);
     }
+    for (const [key, { thing, kind }] of wanted) if (kind === "titles") writeTitle(shown.get(key), thing);
+  }
+
+  // The title of a stage, which is read from afar, too: as much of it as there is room for.
+  function writeTitle(node, { group, width }) {
+    const isFar = view.scale < FAR;
+    const title = isFar ? group.name : `${group.name} · ${plural(group.parts.length, "block")}`;
+    const room = isFar ? (width * view.scale - 8) / 7.5 : (width - 40) / 6.8;
+    node.querySelector("text").textContent = room < 3 ? "" : cut(title, Math.floor(room));
+    node.querySelector("text").setAttribute("x", isFar ? 6 / view.scale : 32);
   }
 
   function drawUnit(unit, isFar) {
@@ -74,19 +88,27 @@ function makeDiagram(actions) {
   }
 
   function drawFrame({ key, group, x, y, width, height }) {
-    const blocks = plural(group.parts.length, "block");
     return drawn(
       "g",
       { class: `frame ${colour(group.stage)}`, transform: `translate(${x} ${y})` },
       drawn("rect", { width, height, rx: 12, class: "box", "data-key": key }),
+    );
+  }
+
+  function drawTitle({ key, group, x, y }) {
+    return drawn(
+      "g",
+      { class: `title ${colour(group.stage)}`, transform: `translate(${x} ${y})`, "data-key": key },
+      label("", 32, 21, "strong", 0),
       folder(key, 18, 17, true),
-      label(`${group.name} · ${blocks}`, 32, 21, "strong", Math.max(8, Math.floor((width - 40) / 6.6))),
     );
   }
 
   function drawLink(link) {
     return drawn("path", { d: linePath(link.points), class: "link", "marker-end": "url(#arrow)" });
   }
+
+  const DRAW = { frames: drawFrame, titles: drawTitle, links: drawLink, units: drawUnit };
 
   function mark(node) {
     for (const each of [node, ...node.querySelectorAll("[data-key]")]) {
@@ -137,8 +159,9 @@ function makeDiagram(actions) {
   function fitted() {
     const { width, height } = size();
     const margin = 20;
-    const scale = Math.min(1.25, (width - 2 * margin) / plan.width, (height - 2 * margin) / plan.height);
-    return { scale, x: (width - plan.width * scale) / 2, y: Math.max(margin, (height - plan.height * scale) / 2) };
+    const foot = 46; // the legend
+    const scale = Math.min(1.25, (width - 2 * margin) / plan.width, (height - margin - foot) / plan.height);
+    return { scale, x: (width - plan.width * scale) / 2, y: Math.max(margin, (height - foot - plan.height * scale) / 2) };
   }
 
   // Where a key is drawn: its own box, or that of what it is folded into.
@@ -150,7 +173,7 @@ function makeDiagram(actions) {
     const own = plan.units.find((unit) => unit.key === (part ? part.key : key));
     if (own && kind === "layer" && own.kind === "open") {
       const [middle, top, width, height] = own.thing.layout.boxes[own.thing.layers.indexOf(thing)];
-      return { x: own.x + PAD + middle - width / 2, y: own.y + TITLE + PAD + top, width, height };
+      return { x: own.x + own.inset + middle - width / 2, y: own.y + TITLE + top, width, height };
     }
     const group = kind === "stage" ? thing : part.group;
     return own || plan.frames.find((each) => each.key === group.key) || plan.units.find((unit) => unit.key === group.key);
@@ -248,18 +271,17 @@ function makeDiagram(actions) {
 
   return {
     reveal,
-    // How large everything is seen with blocks folded: whether stages are worth opening.
-    begin(newModel) {
+    // Choose columns such that everything is seen large with this unfolded; returns the scale at which it is.
+    begin(newModel, unfolded) {
       const { width, height } = size();
-      const best = bestCap(newModel, width, height);
-      cap = best.cap;
-      return best.scale;
+      columns = bestColumns(newModel, unfolded, width, height);
+      return columns.scale;
     },
     // Show a network; `anchor` is the key of what shall stay where it is in the window.
     show(newModel, unfolded, anchor = null) {
       const before = anchor && plan ? boxOf(anchor) : null;
       model = newModel;
-      plan = arrange(model, unfolded, cap);
+      plan = arrange(model, unfolded, columns);
       for (const node of shown.values()) node.remove();
       shown.clear();
       const after = before ? boxOf(anchor) : null;

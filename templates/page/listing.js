@@ -32,6 +32,7 @@ function makeListing(kind, actions) {
           role: "option",
           id: `${kind}-${Math.max(file, 0)}-${at + 1}`,
           "aria-selected": "false",
+          "aria-label": line.trim() ? null : `line ${at + 1}, empty`,
           class: `line ${linked.has(at + 1) ? "linked" : ""} ${said.length ? "wrong" : ""}`,
           "data-line": at + 1,
         },

@@ -117,18 +117,17 @@ function shortKeys(model) {
   return model.groups.filter((group) => group.stage < 0 && group.layers.length <= FEW).map((group) => group.key);
 }
 
-byId("fold-all").addEventListener("click", () => {
-  unfoldTo([], null);
+// Unfold just these, in columns that suit them and the window, and show everything.
+function arrangeAnew(keys) {
+  diagram.begin(state.model, new Set(keys));
+  unfoldTo(keys, null);
   diagram.fit();
-});
-byId("open-stages").addEventListener("click", () => {
-  unfoldTo([...stageKeys(state.model), ...shortKeys(state.model)], null);
-  diagram.fit();
-});
-byId("unfold-all").addEventListener("click", () => {
-  unfoldTo([...stageKeys(state.model), ...state.model.parts.map((part) => part.key)], null);
-  diagram.fit();
-});
+  show();
+}
+
+byId("fold-all").addEventListener("click", () => arrangeAnew([]));
+byId("open-stages").addEventListener("click", () => arrangeAnew([...stageKeys(state.model), ...shortKeys(state.model)]));
+byId("unfold-all").addEventListener("click", () => arrangeAnew([...stageKeys(state.model), ...state.model.parts.map((part) => part.key)]));
 
 // --- tabs, theme ---
 
@@ -188,7 +187,7 @@ function drawHeader({ network }) {
   const facts = [
     ["weighted layers", `${network.weighted_layers} = ${network.breakdown}`],
     ["parameters", count(network.parameters)],
-    ["MACs", `${count(network.macs)} at ${dims(network.input.dims.slice(1))}`],
+    [`MACs at ${dims(network.input.dims.slice(1))}`, count(network.macs)],
     ["residual adds", adds],
   ];
   byId("totals").replaceChildren(...facts.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
@@ -229,11 +228,17 @@ function update(data) {
   const model = data.network ? makeModel(data.network, data.files) : state.model && { ...state.model, files: data.files, isStale: true };
   drawFindings(data.diagnostics, data.files);
   if (!model) return;
-  const isFirst = !state.model;
+  const before = state.model;
+  const isFirst = !before;
   state.model = model;
   if (isFirst) {
-    const scale = diagram.begin(model);
-    state.unfolded = new Set([...(scale >= READABLE ? stageKeys(model) : []), ...shortKeys(model)]);
+    state.unfolded = new Set([...stageKeys(model), ...shortKeys(model)]);
+    if (diagram.begin(model, state.unfolded) < READABLE) {
+      state.unfolded = new Set(shortKeys(model));
+      diagram.begin(model, state.unfolded);
+    }
+  } else if (!stageKeys(before).length || stageKeys(before).some((key) => state.unfolded.has(key))) {
+    for (const key of stageKeys(model)) if (!before.keys.has(key)) state.unfolded.add(key); // new ones, as the others are
   }
   const { chosen } = state;
   if (chosen && chosen.key) {

@@ -111,8 +111,8 @@ function drawOpen(unit, model, isFar) {
   const children = [drawn("rect", { width: unit.width, height: unit.height, rx: 9, class: "box" })];
   if (!isFar) {
     const title = part.block ? `${part.name} · ${part.block}` : part.name;
+    children.push(drawLayers(part, model, unit.inset));
     children.push(folder(unit.key, 17, 18, true), label(title, 32, 22, "strong", Math.floor((unit.width - 44) / 6.4)));
-    children.push(drawLayers(part, model));
   }
   return drawn(
     "g",
@@ -121,12 +121,12 @@ function drawOpen(unit, model, isFar) {
   );
 }
 
-function drawLayers(part, model) {
+function drawLayers(part, model, inset) {
   const { layout } = part;
   const { letters } = model.network;
-  const inside = drawn("g", { transform: `translate(${PAD} ${TITLE + PAD})` });
+  const inside = drawn("g", { transform: `translate(${inset} ${TITLE})` });
   if (layout.entry !== null) {
-    inside.append(drawn("path", { d: `M${layout.entry} ${-TITLE - PAD}V0`, class: "link thin" }));
+    inside.append(drawn("path", { d: `M${layout.entry} ${-TITLE}V0`, class: "link thin" }));
   }
   const [x, y, , height] = layout.boxes[layout.exit];
   inside.append(drawn("path", { d: `M${x} ${y + height}V${layout.height + PAD}`, class: "link thin" }));
