@@ -166,6 +166,7 @@ def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind((address, port))
+        made.listen()  # a browser that is faster than the start of the server waits for it
     except OSError:
         made.close()
         raise
