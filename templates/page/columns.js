@@ -58,7 +58,7 @@ function unitOf(kind, key, thing, unfolded) {
   const { layout } = thing;
   const width = Math.max(layout.width + 2 * PAD, BLOCK_WIDTH);
   const inset = (width - layout.width) / 2;
-  const trunk = inset + (layout.entry === null ? layout.width / 2 : layout.entry);
+  const trunk = inset + (layout.entry === null ? layout.width / 2 : layout.entry[0]);
   const leave = inset + layout.boxes[layout.exit][0];
   return {
     kind: "open",
@@ -143,7 +143,8 @@ function arrange(model, unfolded, columns) {
       for (const unit of inside) {
         Object.assign(unit, { x: left + trunk - unit.trunk, y: top });
         units.push(unit);
-        if (before) links.push(linkOf(before, unit, all[0] === unit ? left - GUTTER / 2 : null));
+        if (before && isJoined(model, before, unit))
+          links.push(linkOf(before, unit, all[0] === unit ? left - GUTTER / 2 : null));
         before = unit;
         top += unit.height + BETWEEN;
       }
@@ -160,6 +161,14 @@ function arrange(model, unfolded, columns) {
     ...frames.map((frame) => frame.y + frame.height),
   );
   return { units, links, frames, width: left - GUTTER, height };
+}
+
+// Whether a unit's trunk comes from the unit before it, as it nearly always does.
+function isJoined(model, before, unit) {
+  if (before.key === "input" || unit.key === "output") return true;
+  const part = unit.kind === "stage" ? unit.thing.parts[0] : unit.thing;
+  const from = part.layout.trunk === null ? -1 : part.entries[part.layout.trunk];
+  return from >= 0 && before.thing.layers.includes(model.layers[from]);
 }
 
 // The frame of an open stage, which grows with each of its columns.

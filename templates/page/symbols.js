@@ -158,7 +158,9 @@ function drawLayers(part, model, inset) {
   const { letters } = model.network;
   const inside = drawn("g", { transform: `translate(${inset} ${TITLE})` });
   if (layout.entry !== null) {
-    inside.append(drawn("path", { d: `M${layout.entry} ${-TITLE}V0`, class: "link thin" }));
+    inside.append(
+      drawn("path", { d: `M${layout.entry[0]} ${-TITLE}V${layout.entry[1]}`, class: "link thin" }),
+    );
   }
   const [x, y, , height] = layout.boxes[layout.exit];
   inside.append(
@@ -169,8 +171,8 @@ function drawLayers(part, model, inset) {
       drawn("path", { d: linePath(points), class: kind ? `shortcut ${kind}` : "edge" }),
     );
   }
-  layout.pills.forEach(([middle, top, width, tall], at) => {
-    const from = part.entries[at + 1];
+  for (const [entry, middle, top, width, tall] of layout.pills) {
+    const from = part.entries[entry];
     const name = from < 0 ? "input" : model.layers[from].name;
     inside.append(
       drawn(
@@ -180,7 +182,7 @@ function drawLayers(part, model, inset) {
         label(name, middle, top + 13, "middle small", letters),
       ),
     );
-  });
+  }
   part.layers.forEach((layer, at) => inside.append(drawLayer(layer, layout.boxes[at], letters)));
   return inside;
 }
