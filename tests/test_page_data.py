@@ -110,17 +110,17 @@ def overlapping(network: dict[str, Any]) -> list[str]:
     """Boxes of a layout that share a place, and lines that run through a box which is at neither of their ends."""
     wrong = []
     for number, layout in enumerate(network["layouts"]):
-        boxes = [
-            (x - w / 2, y, x + w / 2, y + h) for x, y, w, h in [*layout["boxes"], *layout["pills"]]
-        ]
-        for a, b in combinations(boxes, 2):
+        pills = {-1 - entry: rest for entry, *rest in layout["pills"]}
+        places = dict(enumerate(layout["boxes"])) | pills
+        boxes = {at: (x - w / 2, y, x + w / 2, y + h) for at, (x, y, w, h) in places.items()}
+        for a, b in combinations(boxes.values(), 2):
             if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]:
                 wrong.append(f"layout {number}: {a} and {b}")
         for source, target, _, points in layout["edges"]:
             ends = list(zip(points[::2], points[1::2], strict=True))
             for (x1, y1), (x2, y2) in pairwise(ends):
-                for at, (left, top, right, bottom) in enumerate(boxes):
-                    if at in (source, target) or at - len(layout["boxes"]) == -2 - source:
+                for at, (left, top, right, bottom) in boxes.items():
+                    if at in (source, target):
                         continue
                     if (
                         max(x1, x2) > left
@@ -209,6 +209,25 @@ def test_the_command_writes_the_page(tmp_path: pathlib.Path) -> None:
     printed = run("resnet18", "-o", str(path)).stdout
     assert printed == f"wrote {path.as_posix()} ({path.stat().st_size:,} bytes)\n"
     assert path.read_text("utf-8") == page_html(compiled("resnet18"))
+
+
+def test_a_page_names_no_folder_of_the_machine(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "blocks").mkdir()
+    block = "name: mine\nparameters: {width: required}\nresidual:\n  - conv: {conv: {out: width, kernel: 3}}\n"
+    (tmp_path / "blocks" / "mine.yaml").write_text(block)
+    base = "name: base\nextends: resnet18\nstages: {layer1: {block: mine, width: 64}}\n"
+    (tmp_path / "base.yaml").write_text(base)
+    spec = tmp_path / "net.yaml"
+    spec.write_text("name: net\nextends: base.yaml\n")
+    found = page_data(compiled(str(spec)))
+    names = [file["name"] for file in found["files"]]
+    assert names[:3] == ["net.yaml", "base.yaml", "specs/imagenet/resnet18.yaml"]
+    assert "blocks/mine.yaml" in names
+    assert str(tmp_path) not in page_html(compiled(str(spec)))
+    spec.write_text("name: net\nextends: base.yaml\nstage: 1\n")
+    wrong = page_data(compiled(str(spec)))
+    assert wrong["diagnostics"][0]["file"] == "net.yaml"
+    assert str(tmp_path) not in json.dumps(wrong)
 
 
 def test_the_command_names_the_page_after_the_network(

@@ -9,8 +9,12 @@ from resnet_compiler.environment import BlockCall
 from resnet_compiler.graph import Proof
 from resnet_compiler.operators.base import Operator
 
-SIGNS = {"add": "+", "mul": "×"}
-"""Joins that are drawn as a circle with their sign in it."""
+_SIGNS = {"add": "+", "mul": "×"}
+
+
+def sign_of(operator: Operator) -> str:
+    """The sign of a join that is drawn as a circle; "" for what has a box."""
+    return _SIGNS.get(operator.word, "")
 
 
 def family(operator: Operator) -> str:

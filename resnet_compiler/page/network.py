@@ -18,7 +18,7 @@ from resnet_compiler.emit.pytorch.lines import Lines, source_lines
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures, tensors_of
 from resnet_compiler.page import labels
-from resnet_compiler.page.layouts import LETTERS, layout, local_name, part_of
+from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of
 
 
 @dataclass
@@ -107,7 +107,7 @@ def _totals(graph: Graph, measures: Measures) -> dict[str, Any]:
             "dims": list(graph.concrete(INPUT)),
             "text": labels.shape_text(graph.input_shape),
         },
-        "output": index_text(graph.concrete(graph.output)),
+        "output": _dims(graph.concrete(graph.output)),
         "weighted_layers": measures.weighted_layers,
         "breakdown": str(measures.breakdown),
         "parameters": measures.parameters,
@@ -116,7 +116,7 @@ def _totals(graph: Graph, measures: Measures) -> dict[str, Any]:
     }
 
 
-def index_text(dims: Sequence[int]) -> str:
+def _dims(dims: Sequence[int]) -> str:
     """A shape in numbers as text."""
     return " × ".join(map(str, dims))
 
@@ -146,7 +146,7 @@ def _layers(
         operator = {
             "word": node.operator.word,
             "label": labels.short_label(node.operator),
-            "sign": labels.SIGNS.get(node.operator.word, ""),
+            "sign": labels.sign_of(node.operator),
             "family": labels.family(node.operator),
             "attributes": labels.attributes(node.operator),
         }
@@ -174,10 +174,10 @@ def _layers(
 
 
 def _parts(
-    graph: Graph, parts: Sequence[Any], kinds: Mapping[str, str], index: Mapping[str, int]
+    graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str], index: Mapping[str, int]
 ) -> dict[str, Any]:
     """Parts and stages in order, and the layouts that parts share."""
-    alike: dict[Any, list[Any]] = {}
+    alike: dict[Any, list[Part]] = {}
     for part in parts:
         alike.setdefault(part.key, []).append(part)
     number = {key: count for count, key in enumerate(alike)}
@@ -228,4 +228,4 @@ def _frozen(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(map(tuple, pairs))
 
 
-__all__ = ["LAYER_FIELDS", "local_name", "network_data"]
+__all__ = ["LAYER_FIELDS", "network_data"]

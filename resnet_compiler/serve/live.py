@@ -14,10 +14,13 @@ from resnet_compiler.pipeline import Compilation, compile_file
 from resnet_compiler.serve.findings import Finding, findings_of
 from resnet_compiler.serve.workspace import Workspace
 
-QUIET = 0.04
-"""Seconds without a key after which a text is compiled."""
+QUIET = 0.015
+"""Seconds without a change after which a text is compiled: what is pasted, or comes from a key held down, comes together.
+
+Longer would gain nothing: a text is compiled while the next key is on its way, and dropped if that comes first.
+"""
 LONGEST_WAIT = 0.25
-"""Seconds after which it is, though keys go on."""
+"""Seconds after which it is, though changes go on."""
 
 
 @dataclass(frozen=True, slots=True)

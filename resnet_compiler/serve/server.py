@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import pathlib
 import secrets
 import socket
@@ -181,8 +182,11 @@ def serve(studio: Studio, sockets: list[socket.socket], port: int) -> None:
     """
     import uvicorn
 
+    guarded = Guard(application(studio), port)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays; to look through it again and again takes longer than a compilation
     config = uvicorn.Config(
-        Guard(application(studio), port),
+        guarded,
         log_level="warning",
         lifespan="on",
         timeout_graceful_shutdown=1,

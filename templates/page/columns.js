@@ -22,21 +22,54 @@ function blockHeight(part) {
 // One unit's size; `trunk` and `leave` are where the line of the trunk comes in and goes out, from its left.
 function unitOf(kind, key, thing, unfolded) {
   if (kind === "pill") {
-    return { kind, key, thing, width: BLOCK_WIDTH, height: PILL_HEIGHT, trunk: BLOCK_WIDTH / 2, leave: BLOCK_WIDTH / 2 };
+    return {
+      kind,
+      key,
+      thing,
+      width: BLOCK_WIDTH,
+      height: PILL_HEIGHT,
+      trunk: BLOCK_WIDTH / 2,
+      leave: BLOCK_WIDTH / 2,
+    };
   }
   if (kind === "stage") {
-    return { kind, key, thing, width: BLOCK_WIDTH + 8, height: STAGE_HEIGHT, trunk: BLOCK_WIDTH / 2, leave: BLOCK_WIDTH / 2 };
+    return {
+      kind,
+      key,
+      thing,
+      width: BLOCK_WIDTH + 8,
+      height: STAGE_HEIGHT,
+      trunk: BLOCK_WIDTH / 2,
+      leave: BLOCK_WIDTH / 2,
+    };
   }
   if (!unfolded.has(key)) {
     const width = BLOCK_WIDTH + (thing.shortcut ? REACH : 0);
-    return { kind: "block", key, thing, width, height: blockHeight(thing), trunk: BLOCK_WIDTH / 2, leave: BLOCK_WIDTH / 2 };
+    return {
+      kind: "block",
+      key,
+      thing,
+      width,
+      height: blockHeight(thing),
+      trunk: BLOCK_WIDTH / 2,
+      leave: BLOCK_WIDTH / 2,
+    };
   }
   const { layout } = thing;
   const width = Math.max(layout.width + 2 * PAD, BLOCK_WIDTH);
   const inset = (width - layout.width) / 2;
-  const trunk = inset + (layout.entry === null ? layout.width / 2 : layout.entry);
+  const trunk = inset + (layout.entry === null ? layout.width / 2 : layout.entry[0]);
   const leave = inset + layout.boxes[layout.exit][0];
-  return { kind: "open", key, thing, width, height: TITLE + layout.height + PAD, inset, trunk, leave };
+  return {
+    kind: "open",
+    key,
+    thing,
+    width,
+    height: TITLE + layout.height + PAD,
+    inset,
+    trunk,
+    leave,
+  };
 }
 
 // How high a part stands.
@@ -62,7 +95,8 @@ function fillColumns(model, unfolded, { cap, planned }) {
     else column.push({ stage: null, units: [unit] });
     height += tall;
   };
-  const pill = (word, text) => put(unitOf("pill", word, { label: word, text }, unfolded), PILL_HEIGHT + BETWEEN);
+  const pill = (word, text) =>
+    put(unitOf("pill", word, { label: word, text }, unfolded), PILL_HEIGHT + BETWEEN);
   pill("input", dims(model.network.input.dims));
   for (const group of model.groups) {
     if (group.stage < 0 || !unfolded.has(group.key)) {
@@ -71,13 +105,18 @@ function fillColumns(model, unfolded, { cap, planned }) {
       put(unit, part ? partHeight(part, planned.has(part.key)) : STAGE_HEIGHT + BETWEEN);
       continue;
     }
-    const total = group.parts.reduce((sum, part) => sum + partHeight(part, planned.has(part.key)), 0);
+    const total = group.parts.reduce(
+      (sum, part) => sum + partHeight(part, planned.has(part.key)),
+      0,
+    );
     const around = HEAD + TURN + PAD;
     const turns = Math.max(1, Math.ceil(total / Math.max(1, cap - around)));
     const each = Math.ceil(group.parts.length / turns);
     for (let at = 0; at < group.parts.length; at += each) {
       if (turns > 1 || height + total + around > cap) begin();
-      const units = group.parts.slice(at, at + each).map((part) => unitOf("part", part.key, part, unfolded));
+      const units = group.parts
+        .slice(at, at + each)
+        .map((part) => unitOf("part", part.key, part, unfolded));
       columns[columns.length - 1].push({ stage: group, units });
       height += total + around;
     }
@@ -104,7 +143,8 @@ function arrange(model, unfolded, columns) {
       for (const unit of inside) {
         Object.assign(unit, { x: left + trunk - unit.trunk, y: top });
         units.push(unit);
-        if (before) links.push(linkOf(before, unit, all[0] === unit ? left - GUTTER / 2 : null));
+        if (before && isJoined(model, before, unit))
+          links.push(linkOf(before, unit, all[0] === unit ? left - GUTTER / 2 : null));
         before = unit;
         top += unit.height + BETWEEN;
       }
@@ -116,8 +156,19 @@ function arrange(model, unfolded, columns) {
     }
     left += width + GUTTER;
   }
-  const height = Math.max(...units.map((unit) => unit.y + unit.height), ...frames.map((frame) => frame.y + frame.height));
+  const height = Math.max(
+    ...units.map((unit) => unit.y + unit.height),
+    ...frames.map((frame) => frame.y + frame.height),
+  );
   return { units, links, frames, width: left - GUTTER, height };
+}
+
+// Whether a unit's trunk comes from the unit before it, as it nearly always does.
+function isJoined(model, before, unit) {
+  if (before.key === "input" || unit.key === "output") return true;
+  const part = unit.kind === "stage" ? unit.thing.parts[0] : unit.thing;
+  const from = part.layout.trunk === null ? -1 : part.entries[part.layout.trunk];
+  return from >= 0 && before.thing.layers.includes(model.layers[from]);
 }
 
 // The frame of an open stage, which grows with each of its columns.
@@ -135,11 +186,23 @@ function linkOf(from, to, gutter) {
   const [endX, endY] = [to.x + to.trunk, to.y];
   let points;
   if (gutter !== null) {
-    points = [x, y, x, y + TURN, gutter, y + TURN, gutter, endY - TURN, endX, endY - TURN, endX, endY];
+    points = [
+      x,
+      y,
+      x,
+      y + TURN,
+      gutter,
+      y + TURN,
+      gutter,
+      endY - TURN,
+      endX,
+      endY - TURN,
+      endX,
+      endY,
+    ];
   } else if (Math.abs(x - endX) < 1) points = [x, y, endX, endY];
   else points = [x, y, x, (y + endY) / 2, endX, (y + endY) / 2, endX, endY];
-  const xs = points.filter((_, at) => at % 2 === 0);
-  const ys = points.filter((_, at) => at % 2 === 1);
+  const [xs, ys] = [everySecond(points, 0), everySecond(points, 1)];
   return {
     key: `${from.key} ${to.key}`,
     points,
@@ -148,6 +211,10 @@ function linkOf(from, to, gutter) {
     width: Math.max(...xs) - Math.min(...xs),
     height: Math.max(...ys) - Math.min(...ys),
   };
+}
+
+function everySecond(numbers, from) {
+  return [...numbers.keys()].filter((at) => at % 2 === from).map((at) => numbers[at]);
 }
 
 // The columns with which everything is seen largest in a window of this size, and the scale at which it is.

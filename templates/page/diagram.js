@@ -15,8 +15,19 @@ function makeDiagram(actions) {
     drawn(
       "defs",
       {},
-      drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
-        drawn("path", { d: "M1 1L7 4L1 7" })),
+      drawn(
+        "marker",
+        {
+          id: "arrow",
+          viewBox: "0 0 8 8",
+          refX: 7,
+          refY: 4,
+          markerWidth: 7,
+          markerHeight: 7,
+          orient: "auto",
+        },
+        drawn("path", { d: "M1 1L7 4L1 7" }),
+      ),
     ),
     world,
   );
@@ -46,7 +57,11 @@ function makeDiagram(actions) {
     const isFar = view.scale < VERY_FAR;
     const wanted = new Map();
     const offer = (thing, kind, key) => {
-      const isIn = thing.x < right && thing.x + thing.width > left && thing.y < bottom && thing.y + thing.height > top;
+      const isIn =
+        thing.x < right &&
+        thing.x + thing.width > left &&
+        thing.y < bottom &&
+        thing.y + thing.height > top;
       if (isIn) wanted.set(key, { thing, kind });
     };
     for (const each of plan.frames) {
@@ -54,7 +69,8 @@ function makeDiagram(actions) {
       offer(each, "titles", `title ${each.key}`);
     }
     for (const each of plan.links) offer(each, "links", `link ${each.key}`);
-    for (const each of plan.units) offer(each, "units", `${each.kind}${isFar ? " far" : ""} ${each.key}`);
+    for (const each of plan.units)
+      offer(each, "units", `${each.kind}${isFar ? " far" : ""} ${each.key}`);
     for (const [key, node] of shown) {
       if (!wanted.has(key)) {
         node.remove();
@@ -68,7 +84,8 @@ function makeDiagram(actions) {
       shown.set(key, node);
       mark(node);
     }
-    for (const [key, { thing, kind }] of wanted) if (kind === "titles") writeTitle(shown.get(key), thing);
+    for (const [key, { thing, kind }] of wanted)
+      if (kind === "titles") writeTitle(shown.get(key), thing);
   }
 
   // The title of a stage, which is read from afar, too: as much of it as there is room for.
@@ -125,7 +142,7 @@ function makeDiagram(actions) {
   }
 
   function moveTo(target) {
-    cancelAnimationFrame(animation);
+    stop();
     if (matchMedia("(prefers-reduced-motion: reduce)").matches || document.hidden) {
       Object.assign(view, target);
       later();
@@ -136,7 +153,8 @@ function makeDiagram(actions) {
     const step = (now) => {
       const part = Math.min(1, Math.max(0, (now - start) / 180));
       const eased = 1 - (1 - part) ** 3;
-      for (const name of Object.keys(view)) view[name] = from[name] + (target[name] - from[name]) * eased;
+      for (const name of Object.keys(view))
+        view[name] = from[name] + (target[name] - from[name]) * eased;
       draw();
       if (part < 1) animation = requestAnimationFrame(step);
     };
@@ -160,8 +178,16 @@ function makeDiagram(actions) {
     const { width, height } = size();
     const margin = 20;
     const foot = 46; // the legend
-    const scale = Math.min(1.25, (width - 2 * margin) / plan.width, (height - margin - foot) / plan.height);
-    return { scale, x: (width - plan.width * scale) / 2, y: Math.max(margin, (height - foot - plan.height * scale) / 2) };
+    const scale = Math.min(
+      1.25,
+      (width - 2 * margin) / plan.width,
+      (height - margin - foot) / plan.height,
+    );
+    return {
+      scale,
+      x: (width - plan.width * scale) / 2,
+      y: Math.max(margin, (height - foot - plan.height * scale) / 2),
+    };
   }
 
   // Where a key is drawn: its own box, or that of what it is folded into.
@@ -176,7 +202,11 @@ function makeDiagram(actions) {
       return { x: own.x + own.inset + middle - width / 2, y: own.y + TITLE + top, width, height };
     }
     const group = kind === "stage" ? thing : part.group;
-    return own || plan.frames.find((each) => each.key === group.key) || plan.units.find((unit) => unit.key === group.key);
+    return (
+      own ||
+      plan.frames.find((each) => each.key === group.key) ||
+      plan.units.find((unit) => unit.key === group.key)
+    );
   }
 
   function reveal(key) {
@@ -186,87 +216,31 @@ function makeDiagram(actions) {
     const scale = Math.max(view.scale, 0.7);
     const left = box.x * view.scale + view.x;
     const top = box.y * view.scale + view.y;
-    const isSeen = left >= 0 && top >= 0 && left + box.width * view.scale <= width && top + box.height * view.scale <= height;
+    const isSeen =
+      left >= 0 &&
+      top >= 0 &&
+      left + box.width * view.scale <= width &&
+      top + box.height * view.scale <= height;
     if (isSeen && view.scale >= 0.5) return;
     const y = Math.min(box.height * scale, height * 0.8) / 2;
-    moveTo({ scale, x: width / 2 - (box.x + box.width / 2) * scale, y: height / 2 - box.y * scale - y });
+    moveTo({
+      scale,
+      x: width / 2 - (box.x + box.width / 2) * scale,
+      y: height / 2 - box.y * scale - y,
+    });
   }
 
-  // --- mouse, touch, keys ---
-
-  const pointers = new Map();
-  let moved = 0;
-  frame.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    moved = 0;
-  });
-  frame.addEventListener("pointermove", (event) => {
-    const last = pointers.get(event.pointerId);
-    if (!last) return;
-    const [byX, byY] = [event.clientX - last.x, event.clientY - last.y];
-    moved += Math.abs(byX) + Math.abs(byY);
-    if (moved < 4) return;
-    if (!frame.hasPointerCapture(event.pointerId)) frame.setPointerCapture(event.pointerId);
-    cancelAnimationFrame(animation);
-    const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-    if (others.length) {
-      const before = Math.hypot(last.x - others[0].x, last.y - others[0].y);
-      const now = Math.hypot(event.clientX - others[0].x, event.clientY - others[0].y);
-      const edge = frame.getBoundingClientRect();
-      zoomBy(now / (before || 1), (event.clientX + others[0].x) / 2 - edge.x, (event.clientY + others[0].y) / 2 - edge.y);
-      panBy(byX / 2, byY / 2);
-    } else panBy(byX, byY);
-    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-  });
-  for (const end of ["pointerup", "pointercancel"]) {
-    frame.addEventListener(end, (event) => pointers.delete(event.pointerId));
-  }
-  frame.addEventListener("click", (event) => {
-    if (moved >= 4) return;
-    const fold = event.target.closest("[data-fold]");
-    const thing = event.target.closest("[data-key]");
-    if (fold) actions.toggle(fold.dataset.fold);
-    else if (thing) actions.choose(thing.dataset.key);
-  });
-  frame.addEventListener("dblclick", (event) => {
-    const thing = event.target.closest("[data-key]");
-    if (thing && !event.target.closest("[data-fold]") && !thing.dataset.key.startsWith("layer:")) actions.toggle(thing.dataset.key);
-  });
-  frame.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    cancelAnimationFrame(animation);
-    const edge = frame.getBoundingClientRect();
-    const step = event.deltaMode === 1 ? 16 : 1;
-    if (event.ctrlKey || event.metaKey) zoomBy(Math.exp(-event.deltaY * step * 0.004), event.clientX - edge.x, event.clientY - edge.y);
-    else if (event.shiftKey && !event.deltaX) panBy(-event.deltaY * step, 0);
-    else panBy(-event.deltaX * step, -event.deltaY * step);
-  }, { passive: false });
-  const KEYS = {
-    ArrowLeft: () => panBy(60, 0),
-    ArrowRight: () => panBy(-60, 0),
-    ArrowUp: () => panBy(0, 60),
-    ArrowDown: () => panBy(0, -60),
-    "+": () => zoomBy(1.2),
-    "=": () => zoomBy(1.2),
-    "-": () => zoomBy(1 / 1.2),
-    0: () => moveTo(fitted()),
-  };
-  frame.addEventListener("keydown", (event) => {
-    if (event.target !== frame || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
-    event.preventDefault();
-    KEYS[event.key]();
-  });
+  const stop = () => cancelAnimationFrame(animation);
+  followGestures(frame, actions, { panBy, zoomBy, stop, fit: () => moveTo(fitted()) });
   byId("zoom-in").addEventListener("click", () => zoomBy(1.25));
   byId("zoom-out").addEventListener("click", () => zoomBy(1 / 1.25));
   byId("fit").addEventListener("click", () => moveTo(fitted()));
-  let last = size();
+  let known = size();
   new ResizeObserver(() => {
     const now = size();
-    if (plan && (now.width !== last.width || now.height !== last.height)) {
-      panBy((now.width - last.width) / 2, 0);
-      last = now;
-    }
+    if (plan && now.width !== known.width) panBy((now.width - known.width) / 2, 0);
+    else if (plan) later();
+    known = now;
   }).observe(frame);
 
   return {

@@ -4,7 +4,14 @@ const state = { model: null, unfolded: new Set(), chosen: null };
 const READABLE = 0.3; // stages are opened at first where blocks are at least this large in the window
 const FEW = 8; // a stem or head with so many layers is shown unfolded
 
-const actions = { choose, chooseLine, showLine, toggle, say, isOpen: (key) => state.unfolded.has(key) };
+const actions = {
+  choose,
+  chooseLine,
+  showLine,
+  toggle,
+  say,
+  isOpen: (key) => state.unfolded.has(key),
+};
 const diagram = makeDiagram(actions);
 const outline = makeOutline(actions);
 const search = makeSearch(actions);
@@ -31,14 +38,17 @@ function choose(key, isFar = false) {
 }
 
 function about({ kind, thing }) {
-  if (kind === "layer") return `${thing.name}: ${thing.operator.label}, output ${dims(thing.shape.dims)}, ${plural(thing.parameters, "parameter")}`;
-  if (kind === "part") return `${thing.name}: ${plural(thing.count, "layer")}, output ${dims(output(thing).dims)}`;
+  if (kind === "layer")
+    return `${thing.name}: ${thing.operator.label}, output ${dims(thing.shape.dims)}, ${plural(thing.parameters, "parameter")}`;
+  if (kind === "part")
+    return `${thing.name}: ${plural(thing.count, "layer")}, output ${dims(output(thing).dims)}`;
   return `${thing.name}: ${plural(thing.parts.length, "block")}`;
 }
 
 function openAround({ kind, thing }) {
   const part = kind === "layer" ? thing.part : thing;
-  const wanted = kind === "layer" ? [part.key, part.group.key] : kind === "part" ? [part.group.key] : [];
+  const wanted =
+    kind === "layer" ? [part.key, part.group.key] : kind === "part" ? [part.group.key] : [];
   const closed = wanted.filter((key) => !state.unfolded.has(key));
   if (closed.length) unfoldTo([...state.unfolded, ...closed], null);
 }
@@ -65,19 +75,28 @@ function related() {
   const { model, chosen } = state;
   if (!chosen) return { keys: new Set(), places: { near: [], around: [] } };
   const { kind, thing } = chosen;
-  if (kind === "layer") return { keys: new Set(), places: placesOf(model, [thing], scopesAround(model, thing.name)) };
+  if (kind === "layer")
+    return { keys: new Set(), places: placesOf(model, [thing], scopesAround(model, thing.name)) };
   if (kind === "part") {
     const scope = model.scopes.get(thing.name);
-    return { keys: new Set(), places: scope ? placesOf(model, [], [scope]) : placesOf(model, thing.layers, []) };
+    return {
+      keys: new Set(),
+      places: scope ? placesOf(model, [], [scope]) : placesOf(model, thing.layers, []),
+    };
   }
   if (kind === "stage") {
     const scopes = thing.parts.map((part) => model.scopes.get(part.name)).filter(Boolean);
     return { keys: new Set(), places: placesOf(model, [], scopes) };
   }
-  const keys = new Set(thing.layers.flatMap((layer) => [layer.key, layer.part.key, layer.part.group.key]));
+  const keys = new Set(
+    thing.layers.flatMap((layer) => [layer.key, layer.part.key, layer.part.group.key]),
+  );
   const { near, around } = placesOf(model, thing.layers, []);
   const own = { file: thing.file, first: thing.line, last: thing.line };
-  return { keys, places: { near: [own, ...near.filter((each) => each.file !== thing.file)], around } };
+  return {
+    keys,
+    places: { near: [own, ...near.filter((each) => each.file !== thing.file)], around },
+  };
 }
 
 // Show what is chosen in all views; the text in which a line was clicked stays where it is.
@@ -114,7 +133,9 @@ function stageKeys(model) {
 
 // Short stems and heads, which are worth seeing from the start.
 function shortKeys(model) {
-  return model.groups.filter((group) => group.stage < 0 && group.layers.length <= FEW).map((group) => group.key);
+  return model.groups
+    .filter((group) => group.stage < 0 && group.layers.length <= FEW)
+    .map((group) => group.key);
 }
 
 // Unfold just these, in columns that suit them and the window, and show everything.
@@ -126,8 +147,12 @@ function arrangeAnew(keys) {
 }
 
 byId("fold-all").addEventListener("click", () => arrangeAnew([]));
-byId("open-stages").addEventListener("click", () => arrangeAnew([...stageKeys(state.model), ...shortKeys(state.model)]));
-byId("unfold-all").addEventListener("click", () => arrangeAnew([...stageKeys(state.model), ...state.model.parts.map((part) => part.key)]));
+byId("open-stages").addEventListener("click", () =>
+  arrangeAnew([...stageKeys(state.model), ...shortKeys(state.model)]),
+);
+byId("unfold-all").addEventListener("click", () =>
+  arrangeAnew([...stageKeys(state.model), ...state.model.parts.map((part) => part.key)]),
+);
 
 // --- tabs, theme ---
 
@@ -181,23 +206,39 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme)
 
 function drawHeader({ network }) {
   byId("title").textContent = network.title;
-  byId("subtitle").textContent = `${network.name === network.title ? "" : `${network.name} · `}${dims(network.input.dims)} → ${network.output}`;
+  byId("subtitle").textContent =
+    `${network.name === network.title ? "" : `${network.name} · `}${dims(network.input.dims)} → ${network.output}`;
   const held = network.adds.every((add) => add.holds);
-  const adds = !network.adds.length ? "none" : `${network.adds.length}, ${held ? "equal at every input size" : "not all at every input size"}`;
+  const adds = !network.adds.length
+    ? "none"
+    : `${network.adds.length}, ${held ? "equal at every input size" : "not all at every input size"}`;
   const facts = [
     ["weighted layers", `${network.weighted_layers} = ${network.breakdown}`],
     ["parameters", count(network.parameters)],
     [`MACs at ${dims(network.input.dims.slice(1))}`, count(network.macs)],
     ["residual adds", adds],
   ];
-  byId("totals").replaceChildren(...facts.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
+  byId("totals").replaceChildren(
+    ...facts.map(([name, text]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, text)),
+    ),
+  );
   document.title = `${network.title} · resnetc`;
 }
 
 function drawLegend(model) {
   const kinds = new Set(model.parts.map((part) => part.shortcut));
   const entry = (kind, text) =>
-    element("span", {}, drawn("svg", { width: 34, height: 12 }, drawn("path", { d: "M2 6H32", class: `shortcut ${kind}` })), text);
+    element(
+      "span",
+      {},
+      drawn(
+        "svg",
+        { width: 34, height: 12 },
+        drawn("path", { d: "M2 6H32", class: `shortcut ${kind}` }),
+      ),
+      text,
+    );
   byId("legend").replaceChildren(
     ...(kinds.has("identity") ? [entry("identity", "identity shortcut")] : []),
     ...(kinds.has("projection") ? [entry("projection", "projection shortcut")] : []),
@@ -207,25 +248,31 @@ function drawLegend(model) {
 function drawFindings(diagnostics, files) {
   const box = byId("findings");
   box.hidden = !diagnostics.length;
-  box.replaceChildren(...diagnostics.map((each) => {
-    const start = each.range ? each.range.start : null;
-    const file = files.findIndex((one) => one.name === each.file);
-    const place = start ? `${each.file}:${start.line}:${start.column}` : "";
-    return element(
-      "div",
-      { class: `finding ${each.severity}` },
-      element("strong", {}, `${each.severity} ${each.code} `),
-      file >= 0 && start ? button(place, () => showLine(file, start.line), { class: "link" }) : place,
-      element("span", {}, ` ${each.summary}`),
-      each.detail ? element("span", { class: "detail" }, ` (${each.detail})`) : null,
-      each.help ? element("div", { class: "help" }, each.help) : null,
-    );
-  }));
+  box.replaceChildren(
+    ...diagnostics.map((each) => {
+      const start = each.range ? each.range.start : null;
+      const file = files.findIndex((one) => one.name === each.file);
+      const place = start ? `${each.file}:${start.line}:${start.column}` : "";
+      return element(
+        "div",
+        { class: `finding ${each.severity}` },
+        element("strong", {}, `${each.severity} ${each.code} `),
+        file >= 0 && start
+          ? button(place, () => showLine(file, start.line), { class: "link" })
+          : place,
+        element("span", {}, ` ${each.summary}`),
+        each.detail ? element("span", { class: "detail" }, ` (${each.detail})`) : null,
+        each.help ? element("div", { class: "help" }, each.help) : null,
+      );
+    }),
+  );
 }
 
 // Show other data in the place of what is shown, keeping what is chosen, unfolded and in the window.
 function update(data) {
-  const model = data.network ? makeModel(data.network, data.files) : state.model && { ...state.model, files: data.files, isStale: true };
+  const model = data.network
+    ? makeModel(data.network, data.files)
+    : state.model && { ...state.model, files: data.files, isStale: true };
   drawFindings(data.diagnostics, data.files);
   if (!model) return;
   const before = state.model;
@@ -237,7 +284,10 @@ function update(data) {
       state.unfolded = new Set(shortKeys(model));
       diagram.begin(model, state.unfolded);
     }
-  } else if (!stageKeys(before).length || stageKeys(before).some((key) => state.unfolded.has(key))) {
+  } else if (
+    !stageKeys(before).length ||
+    stageKeys(before).some((key) => state.unfolded.has(key))
+  ) {
     for (const key of stageKeys(model)) if (!before.keys.has(key)) state.unfolded.add(key); // new ones, as the others are
   }
   const { chosen } = state;
@@ -245,13 +295,19 @@ function update(data) {
     const again = model.keys.get(chosen.key);
     state.chosen = again ? { ...again, key: chosen.key } : null;
   } else state.chosen = null; // a line's text may have moved
-  const findings = data.diagnostics.filter((each) => each.range).map((each) => ({ file: each.file, line: each.range.start.line, text: each.summary }));
+  const findings = data.diagnostics
+    .filter((each) => each.range)
+    .map((each) => ({ file: each.file, line: each.range.start.line, text: each.summary }));
   drawHeader(model);
   drawLegend(model);
   drawCharts(model);
   drawAdds(model, actions);
   search.show(model);
-  spec.show(data.files.map((file, at) => [file.name, file.text, at]), (file) => (model.isStale ? new Set() : linkedLines(model, file)), findings);
+  spec.show(
+    data.files.map((file, at) => [file.name, file.text, at]),
+    (file) => (model.isStale ? new Set() : linkedLines(model, file)),
+    findings,
+  );
   source.show([["model.py", model.network.source, -1]], () => linkedLines(model, -1), []);
   diagram.show(model, state.unfolded);
   outline.show(model, state.unfolded);
@@ -263,6 +319,7 @@ showTheme();
 update(JSON.parse(byId("data").textContent));
 window.resnetc = Object.freeze({ update });
 window.addEventListener("message", (event) => {
-  const isOurs = event.origin === window.origin && event.origin !== "null" && event.source === window.parent;
+  const isOurs =
+    event.origin === window.origin && event.origin !== "null" && event.source === window.parent;
   if (isOurs && event.data && event.data.type === "resnetc.update") update(event.data.data);
 });

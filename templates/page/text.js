@@ -36,14 +36,23 @@ function plural(number, word) {
 
 // 11,689,512 as 11.7 M: three digits, for where there is little room.
 function short(number) {
-  for (const [size, unit] of [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
+  for (const [size, unit] of [
+    [1e12, " T"],
+    [1e9, " G"],
+    [1e6, " M"],
+    [1e3, " k"],
+  ]) {
     if (number >= size) return `${(number / size).toPrecision(3)}${unit}`;
   }
   return count(number);
 }
 
 function bytes(number) {
-  for (const [size, unit] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+  for (const [size, unit] of [
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ]) {
     if (number >= size) return `${(number / size).toPrecision(3)} ${unit}`;
   }
   return `${count(number)} B`;
