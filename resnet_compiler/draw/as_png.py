@@ -5,16 +5,17 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 NEEDED = ("resvg_py", "fontpkg_noto_sans")
-LONGEST = 16_000
-"""Pixels; what is larger is drawn smaller."""
+LONGEST = 8_000
+"""Pixels across, or down; what is larger is drawn smaller, so that it fits into memory."""
+ZOOM = 2.0
 
 
 class PngError(Exception):
     """A PNG cannot be made: a package of the extra `png` is missing."""
 
 
-def png_bytes(svg_text: str, zoom: float = 2.0) -> bytes:
-    """An SVG of `svg_text` as PNG, ``zoom`` pixels for each of its points.
+def png_bytes(svg_text: str, zoom: float = ZOOM) -> bytes:
+    """An SVG of `svg_text` as PNG, ``zoom`` pixels for each of its points, or fewer.
 
     Raises:
         PngError: resvg-py or the font is not installed.
@@ -23,8 +24,12 @@ def png_bytes(svg_text: str, zoom: float = 2.0) -> bytes:
     if missing:
         raise PngError(f"PNG needs {' and '.join(missing)}: pip install 'resnet-compiler[png]'")
     from importlib.resources import as_file, files
+    from xml.etree import ElementTree as xml
 
     import resvg_py
+
+    root = xml.fromstring(svg_text)
+    longest = max(float(root.attrib["width"]), float(root.attrib["height"]))
 
     with as_file(files("fontpkg_noto_sans") / "files") as folder:
         faces = sorted(
@@ -33,7 +38,7 @@ def png_bytes(svg_text: str, zoom: float = 2.0) -> bytes:
         return bytes(
             resvg_py.svg_to_bytes(
                 svg_string=svg_text,
-                zoom=zoom,
+                zoom=min(zoom, LONGEST / longest),
                 skip_system_fonts=True,
                 font_files=faces,
                 sans_serif_family="Noto Sans",
