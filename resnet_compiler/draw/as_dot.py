@@ -55,6 +55,9 @@ def _node(node: OutlineNode) -> str:
 
 
 def _quoted(*lines: str) -> str:
-    """Lines as a string of DOT; none of its escapes can come from the text."""
-    texts = (escaped(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines)
+    """Lines as a string of DOT; none of its escapes, and no entity of HTML, can come from the text."""
+    texts = (
+        escaped(line).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+        for line in lines
+    )
     return '"' + "\\n".join(texts) + '"'

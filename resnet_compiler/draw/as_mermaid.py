@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from resnet_compiler.characters import escaped
 from resnet_compiler.draw.outline import Group, Outline, OutlineNode
 from resnet_compiler.draw.palette import STROKES, tone
 from resnet_compiler.draw.primitives import Kind
@@ -54,4 +55,4 @@ def _class(color: int | None) -> str:
 
 def _quoted(text: str) -> str:
     """A text as it can stand between quotes: whatever could mean something is written by its number."""
-    return _SAFE.sub(lambda found: f"#{ord(found[0])};", text)
+    return _SAFE.sub(lambda found: f"#{ord(found[0])};", escaped(text))

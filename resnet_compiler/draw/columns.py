@@ -17,8 +17,8 @@ MARGIN, GUTTER, TURN = 16.0, 20.0, 9.0
 BANNER, PAD, BETWEEN, APART = 14.0, 6.0, 7.0, 12.0
 """The height of a heading, the border of a panel, and the distances of fragments and of panels."""
 TITLE, SUBTITLE, HEADING, LEGEND = 15.0, 8.5, 8.5, 8.5
-SAMPLE = 30.0
-MOST_FOR_HEADINGS = 260.0
+SAMPLE, MOST_FOR_FACTS = 30.0, 130.0
+MOST_FOR_HEADINGS, MOST_FOR_TITLE = 260.0, 330.0
 WORTH = 0.85
 """How small the drawing may become, of what it could be, for each stage to have its own column."""
 NARROWEST, WIDEST = 0.62, 1.6
@@ -111,12 +111,17 @@ def _size(
     sheets: Sequence[Sheet], wrapped: Sequence[Sequence[Sequence[Entry]]]
 ) -> tuple[float, float]:
     widths = [
-        _column(sheet).width * len(columns) + GUTTER * (len(columns) - 1)
+        max(_column(sheet).width * len(columns) + GUTTER * (len(columns) - 1), _title_width(sheet))
         for sheet, columns in zip(sheets, wrapped, strict=True)
     ]
     tallest = max(_height(column) for columns in wrapped for column in columns)
     width = sum(widths) + 2 * GUTTER * (len(sheets) - 1) + 2 * MARGIN
     return width, tallest + 2 * MARGIN + 2 * TURN + TITLE + 4 * SUBTITLE + 2 * LEGEND
+
+
+def _title_width(sheet: Sheet) -> float:
+    """The room that a sheet's title needs; a long one is cut."""
+    return min(text_width(sheet.title, TITLE, True), MOST_FOR_TITLE)
 
 
 def _column(sheet: Sheet) -> _Column:
@@ -201,11 +206,13 @@ def _by_stage(entries: Sequence[Entry]) -> list[list[Entry]]:
 def _page(sheets: Sequence[Sheet], wrapped: Sequence[Sequence[Sequence[Entry]]]) -> Figure:
     bodies: list[tuple[list[Item], float, float]] = []
     for sheet, columns in zip(sheets, wrapped, strict=True):
-        bodies.append(_body(sheet, columns))
+        body, width, height = _body(sheet, columns)
+        room = max(width, _title_width(sheet))
+        bodies.append((list(moved(body, (room - width) / 2, 0)), room, height))
     kinds = [k for k in STROKES if k != "flow" and any(k in sheet.kinds for sheet in sheets)]
     room = sum(width for _, width, _ in bodies) + 2 * GUTTER * (len(bodies) - 1)
     least = max((_sample_width(kind) for kind in kinds), default=0.0)
-    room = max(room, least, 130.0)
+    room = max(room, least, MOST_FOR_FACTS)
     items: list[Item] = []
     x, foot = MARGIN, 0.0
     heads = [

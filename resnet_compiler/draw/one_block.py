@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -147,10 +147,11 @@ def block_figure(block: Block, graph: Graph) -> Figure:
             f"{sum(cost.parameters for cost in costs):,} parameters",
             f"{sum(cost.macs for cost in costs):,} MACs",
         )
-        fragment = detailed_fragment(view, part, rooms, block_note(view, part))
+        alike = replace(part, stage=0)  # one colour for one block
+        fragment = detailed_fragment(view, alike, rooms, block_note(view, part))
         entries = (
             Entry(end(f"input {entry}", "", False)),
-            Entry(fragment, color=part.stage),
+            Entry(fragment, color=0),
             Entry(end(f"output {out}", "", True)),
         )
         title = block.title + TITLES[part.name]
