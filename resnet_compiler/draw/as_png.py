@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 NEEDED = ("resvg_py", "fontpkg_noto_sans")
@@ -23,7 +25,6 @@ def png_bytes(svg_text: str, zoom: float = ZOOM) -> bytes:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise PngError(f"PNG needs {' and '.join(missing)}: pip install 'resnet-compiler[png]'")
-    from importlib.resources import as_file, files
     from xml.etree import ElementTree as xml
 
     import resvg_py
@@ -31,16 +32,23 @@ def png_bytes(svg_text: str, zoom: float = ZOOM) -> bytes:
     root = xml.fromstring(svg_text)
     longest = max(float(root.attrib["width"]), float(root.attrib["height"]))
 
-    with as_file(files("fontpkg_noto_sans") / "files") as folder:
-        faces = sorted(
-            path.as_posix() for path in folder.glob("*.ttf") if "Italic" not in path.name
-        )
+    with faces() as files:
         return bytes(
             resvg_py.svg_to_bytes(
                 svg_string=svg_text,
                 zoom=min(zoom, LONGEST / longest),
                 skip_system_fonts=True,
-                font_files=faces,
+                font_files=files,
                 sans_serif_family="Noto Sans",
             )
         )
+
+
+@contextmanager
+def faces() -> Iterator[list[str]]:
+    """The paths of the upright faces of Noto Sans."""
+    from importlib.resources import as_file, files
+
+    with as_file(files("fontpkg_noto_sans") / "files") as folder:
+        found = sorted(folder.glob("*.ttf"))
+        yield [path.as_posix() for path in found if "Italic" not in path.name]
