@@ -203,14 +203,10 @@ class _Edge:
     is_second: bool
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Which edges choose first: those to the next of a chain, those that come back to it, then shorter ones."""
-        rank = 2
-        if self.source.lane == self.target.lane and self.source.row + 1 == self.target.row:
-            rank = 0
-        elif self.source.lane > self.target.lane:
-            rank = 1
-        return rank, self.target.row - self.source.row
+    def order(self) -> tuple[bool, int]:
+        """Which edges choose first, behind straight ones: those that come back to the trunk, then shorter ones."""
+        comes_back = self.source.lane > self.target.lane
+        return not comes_back, self.target.row - self.source.row
 
 
 def _edges(
@@ -232,9 +228,7 @@ def _routes(grid: _Grid, edges: Sequence[_Edge]) -> list[Route]:
     """A lane for every edge, in the order of the edges."""
     routes: dict[_Edge, Route] = {}
     from_the_side: set[str] = set()
-    straight = [edge for edge in edges if _is_straight(grid, edge)]
-    others = [edge for edge in edges if edge not in straight]
-    for edge in (*straight, *sorted(others, key=lambda each: each.order)):
+    for edge in sorted(edges, key=lambda each: (not _is_straight(grid, each), each.order)):
         source, target = edge.source, edge.target
         ends = source.name, target.name, edge.position
         if target.row == source.row + 1 and source.lane != target.lane and not edge.is_second:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -66,6 +67,14 @@ class Placement:
     @cached_property
     def _by_name(self) -> dict[str, Cell]:
         return {cell.name: cell for cell in self.cells}
+
+    @cached_property
+    def outermost_ports(self) -> Mapping[str, int]:
+        """How far out the ports of each node are; 0 where edges meet its middle alone."""
+        found: dict[str, int] = {}
+        for route in self.routes:
+            found[route.target] = max(found.get(route.target, 0), abs(route.port))
+        return found
 
     @cached_property
     def entries(self) -> tuple[Cell, ...]:
