@@ -15,6 +15,7 @@ from resnet_compiler.commands import (
     build,
     check,
     diff,
+    draw,
     export,
     init,
     inspect,
@@ -59,6 +60,7 @@ app.command()(summary.summary)
 app.command()(diff.diff)
 app.command()(view.view)
 app.command()(serve.serve)
+app.command()(draw.draw)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
