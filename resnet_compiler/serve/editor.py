@@ -79,6 +79,7 @@ class _Page:
                     self.editor = ui.codemirror(
                         self.live.text,
                         language="YAML",
+                        theme="githubLight",
                         indent="  ",
                         on_change=lambda event: self._typed(event.value),
                         keymap={"Mod-s": self._save},
@@ -89,9 +90,7 @@ class _Page:
                         .props('role=region aria-label="Diagnostics" tabindex=0')
                     )
                 with ui.element("section").classes("right").props('aria-label="Network"'):
-                    self.note = ui.label(
-                        "The spec is wrong. This is the network as it was before."
-                    ).classes("note")
+                    self.note = ui.label().classes("note")
                     self.frame = (
                         ui.element("iframe")
                         .props(f'src="/live/{self.name}/page" title="The network"')
@@ -127,15 +126,16 @@ class _Page:
 
     def show(self, made: Snapshot) -> None:
         """Show what became of a text."""
-        is_wrong = made.compilation.graph is None
-        self._run(f"refresh({'true' if is_wrong else 'false'})")
+        is_wrong, is_shown = made.compilation.graph is None, made.shown.graph is not None
+        self._run(f"refresh({'false' if is_shown else 'true'})")
         with self.client:
             self._show_name()
             self.editor.run_method("setDecorations", marks(made.findings))
             self.editor.run_method("setLineTooltips", tooltips(made.findings))
             self.status.text = _status(made)
             self.status.classes(add="wrong" if is_wrong else "", remove="" if is_wrong else "wrong")
-            self.note.set_visibility(is_wrong and self.live.good is not None)
+            self.note.text = _note(made, self.live.good is not None)
+            self.note.set_visibility(bool(self.note.text))
             for button in self.downloads:
                 button.props(
                     add="disabled" if is_wrong else "", remove="" if is_wrong else "disabled"
@@ -186,7 +186,10 @@ class _Page:
     def _ask_name(self) -> None:
         from nicegui import ui
 
-        with ui.dialog(value=True) as dialog, ui.element("div").classes("ask"):
+        with (
+            ui.dialog(value=True).props('aria-label="Save"') as dialog,
+            ui.element("div").classes("ask"),
+        ):
             ui.label("Save as a new spec in the folder where resnetc was started")
             asked = ui.input("Name", value=self.live.workspace.name).props("autofocus outlined")
 
@@ -199,6 +202,17 @@ class _Page:
                 self._button("Cancel", lambda: dialog.submit(None))
                 self._button("Save", save)
         dialog.on("hide", dialog.delete)
+
+
+def _note(made: Snapshot, is_there: bool) -> str:
+    """What is to be known of the network that is shown; ``is_there``: whether there is one at all."""
+    if made.compilation.graph is not None:
+        return ""
+    if made.shown.graph is not None:
+        return "This network is not what `expect` says."
+    if is_there:
+        return "The spec is wrong. This is the network as it was before."
+    return "The spec is wrong. Its network is shown here once it is right."
 
 
 def _status(made: Snapshot) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from resnet_compiler.limits import Limits
 from resnet_compiler.page import page_data
@@ -25,11 +25,16 @@ LONGEST_WAIT = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A text and what became of it. ``data`` is the page's data as JSON."""
+    """A text and what became of it.
+
+    ``shown`` is the compilation as it is looked at: with the network also where `expect` says otherwise, and without
+    diagnostics, which stand beside the text. ``data`` is that as the page's data, in JSON.
+    """
 
     text: str
     compilation: Compilation
     findings: tuple[Finding, ...]
+    shown: Compilation
     data: bytes
 
 
@@ -37,13 +42,14 @@ def snapshot(workspace: Workspace, text: str, limits: Limits) -> Snapshot:
     """The text compiled as the file of its workspace."""
     compilation = compile_file(workspace.spec, text=text, limits=limits)
     found = findings_of(compilation.diagnostics, compilation.texts, compilation.spec.display)
-    data = json.dumps(page_data(compilation), separators=(",", ":")).encode()
-    return Snapshot(text, compilation, found, data)
+    shown = replace(compilation, graph=compilation.draft, diagnostics=())
+    data = json.dumps(page_data(shown), separators=(",", ":")).encode()
+    return Snapshot(text, compilation, found, shown, data)
 
 
 @dataclass(slots=True)
 class Live:
-    """One open page: its text, what the newest compiled one gave, and the last that gave a network."""
+    """One open page: its text, what the newest compiled one gave, and the last that gave a network to show."""
 
     workspace: Workspace
     limits: Limits
@@ -101,4 +107,4 @@ class Live:
 
 
 def _is_good(made: Snapshot) -> bool:
-    return made.compilation.graph is not None
+    return made.shown.graph is not None

@@ -55,10 +55,13 @@ class Studio:
 def application(studio: Studio) -> FastAPI:
     """The web application, without the guard around it."""
     from fastapi import FastAPI
+    from nicegui import app as pages
     from nicegui import ui
 
     from resnet_compiler.serve.editor import build_page
 
+    # no bar runs across the page at every request: there is one for each change of the text
+    pages.config.quasar_config["loadingBar"]["skipHijack"] = True
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _add_routes(app, studio)
     ui.page("/", title="resnetc")(lambda: build_page(studio))
@@ -105,7 +108,7 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
     @app.get("/live/{name}/page", response_model=None)
     def page(name: str) -> Response:
         of = live(name)
-        return HTMLResponse(page_html((of.good or of.newest).compilation), headers=_FRESH)
+        return HTMLResponse(page_html((of.good or of.newest).shown), headers=_FRESH)
 
     @app.get("/live/{name}/data", response_model=None)
     def data(name: str) -> Response:

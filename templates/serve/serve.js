@@ -22,8 +22,9 @@ window.resnetcServe = (() => {
       clearInterval(wait);
       editor = component.editor;
       editor.contentDOM.setAttribute("aria-label", "Spec");
+      editor.contentDOM.tabIndex = 0; // it is reached in any case; now those who ask can see that
       const dark = window.matchMedia("(prefers-color-scheme: dark)");
-      const theme = () => component.setTheme(dark.matches ? "basicDark" : "basicLight");
+      const theme = () => component.setTheme(dark.matches ? "githubDark" : "githubLight");
       dark.addEventListener("change", theme);
       theme();
       editor.focus();
