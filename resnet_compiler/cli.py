@@ -14,6 +14,7 @@ from resnet_compiler.commands import (
     bench,
     build,
     check,
+    draw,
     export,
     init,
     inspect,
@@ -53,6 +54,7 @@ app.command()(build.build)
 app.command()(export.export)
 app.command()(summary.summary)
 app.command()(view.view)
+app.command()(draw.draw)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)

@@ -183,7 +183,7 @@ def test_a_click_on_a_layer_shows_all_of_it(at: Any) -> None:
     assert page.chosen() == "layer2.0.conv2"
     shown = page.text("#selection")
     for text in (
-        "3 × 3 conv, 128, /2",
+        "3×3 conv, 128, /2",
         "128 × 56 × 56",
         "128 × 28 × 28",
         "128 × ⌊(H + 3)/4⌋ × ⌊(W + 3)/4⌋",
@@ -197,7 +197,7 @@ def test_a_click_on_a_layer_shows_all_of_it(at: Any) -> None:
         "specs/imagenet/resnet50.yaml:14",
     ):
         assert text in shown, text
-    assert "layer2.0.conv2: 3 × 3 conv" in page.text("#status")
+    assert "layer2.0.conv2: 3×3 conv" in page.text("#status")
     (line,) = lines(page, "spec")
     assert line.startswith("- conv2: {conv: {out: inner, kernel: 3, stride: stride")
     assert any(
@@ -269,9 +269,9 @@ def test_search(at: Any) -> None:
     page.page.keyboard.type("layer3.4 conv")
     results = page.page.locator("#results [role=option]")
     assert results.all_text_contents() == [
-        "layer3.4.conv11 × 1 conv, 256",
-        "layer3.4.conv23 × 3 conv, 256",
-        "layer3.4.conv31 × 1 conv, 1024",
+        "layer3.4.conv11×1 conv, 256",
+        "layer3.4.conv23×3 conv, 256",
+        "layer3.4.conv31×1 conv, 1024",
     ]
     assert page.text("#status") == "3 results"
     page.page.keyboard.press("ArrowDown")

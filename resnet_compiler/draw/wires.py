@@ -14,7 +14,7 @@ Point = tuple[float, float]
 class Measured:
     """A placement's lengths: each lane's middle, each row's top and foot, and each node's width.
 
-    ``track`` is the distance between tracks, ``port`` that between the places where edges meet a node's top. The gap under
+    ``track`` is the distance between tracks, ``port`` the most between the places where edges meet a node's top. The gap under
     row r reaches from ``feet[r]`` to ``tops[r + 1]``; it must have room for its tracks, which are spread over its middle.
     """
 
@@ -31,7 +31,9 @@ def wire(placement: Placement, route: Route, lengths: Measured) -> tuple[Point, 
     source, target = placement[route.source], placement[route.target]
     x, y = lengths.middles[source.lane], lengths.feet[source.row]
     lane = lengths.middles[route.lane]
-    end = lengths.middles[target.lane] + route.port * lengths.port
+    places = 1 + placement.outermost_ports[route.target]
+    port = min(lengths.port, lengths.widths[route.target] / 2 / places)
+    end = lengths.middles[target.lane] + route.port * port
     points = [(x, y)]
     if target.row == source.row + 1 and route.enters == "top":
         lane = end
