@@ -19,10 +19,10 @@ from resnet_compiler.page.labels import sign_of
 
 BOX, CIRCLE, PILL = 38, 20, 18
 """Heights of a layer's box, of a join's circle, and of the name of what is read from elsewhere."""
-NARROWEST, WIDEST = 104, 250
-LETTER, SMALL_LETTER, MARGIN = 6.6, 5.8, 20
-"""Widths of letters of both lines in a box, as they are in most fonts at most, and the room beside them."""
-LETTERS = 36
+NARROWEST, WIDEST = 104, 272
+LETTER, SMALL_LETTER, MARGIN = 7.6, 6.4, 14
+"""Widths of letters of both lines in a box in the widest of common fonts, and the room beside them."""
+LETTERS = 34
 """What is longer is shown without its end; the whole name is in the outline."""
 GAP, TRACK, PORT, LANE_GAP, EDGE_LANE = 18, 8, 8, 22, 16
 
