@@ -19,6 +19,35 @@ from resnet_compiler.library import SpecFile, find_spec
 from resnet_compiler.page import page_data, page_html
 from resnet_compiler.pipeline import Compilation, compile_file
 
+ODD = """
+name: odd
+input: {channels: 3, height: 32, width: 32}
+stem:
+  - conv1: {conv: {out: 16, kernel: 3}}
+stages:
+  - an_uncommonly_long_name_of_a_stage: {block: split_and_cascade, depth: 2, width: 16}
+  - layer2: {block: split_and_cascade, depth: 3, width: 16}
+head:
+  - deep: {conv: {out: 16, kernel: 1}}
+  - lateral: {conv: {out: 16, kernel: 1}, from: an_uncommonly_long_name_of_a_stage}
+  - both: {add: {}, from: [deep, lateral]}
+  - pool: global_avg_pool
+  - fc: {linear: {out: 10}}
+blocks:
+  split_and_cascade:
+    parameters: {width: required}
+    residual:
+      - conv1: {conv: {out: width, kernel: 1}}
+      - the_first_of_the_branches_that_part_here: {conv: {out: width, kernel: [3, 1], groups: 4, dilation: [2, 1]}}
+      - second: {conv: {out: width, kernel: 3, dilation: 2}, from: conv1}
+      - sum: {add: {}, from: [the_first_of_the_branches_that_part_here, second]}
+      - third: {conv: {out: width, kernel: 3, groups: 4}, from: sum}
+      - cat: {concat: {}, from: [the_first_of_the_branches_that_part_here, second, third]}
+      - conv3: {conv: {out: width, kernel: 1}}
+    after:
+      - act: act
+"""
+"""Branches, long names, and a head that reads two stages."""
 VARIANT = "name: variant\nextends: timm/seresnet50\nstages: {layer3: {depth: 8}}\n"
 
 
@@ -36,6 +65,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
         (folder / f"{name}.html").write_text(page_html(compile_file(find_spec(name))), "utf-8")
     variant = compile_file(SpecFile("variant.yaml", None), VARIANT)
     (folder / "variant.html").write_text(page_html(variant), "utf-8")
+    (folder / "odd.html").write_text(
+        page_html(compile_file(SpecFile("odd.yaml", None), ODD)), "utf-8"
+    )
     return folder
 
 
@@ -98,7 +130,7 @@ def test_a_projection_is_dotted_and_an_identity_solid(at: Any) -> None:
 
 def test_boxes_of_the_diagram_do_not_overlap(at: Any) -> None:
     """Units are apart from each other, labels stay in their boxes, and letters do not meet."""
-    for name in ("resnet18", "resnet50", "variant"):
+    for name in ("resnet18", "resnet50", "variant", "odd"):
         page = at(name)
         for label in ("open-stages", "fold-all", "unfold-all"):
             page.page.locator(f"#{label}").click()
@@ -116,10 +148,10 @@ def test_boxes_of_the_diagram_do_not_overlap(at: Any) -> None:
                         }
                     };
                     const all = (selector) => [...document.querySelectorAll(selector)];
-                    apart(all("#canvas .unit > .box:last-of-type, #canvas .pill rect"));
-                    apart(all("#canvas .layer > .box, #canvas .layer circle"));
+                    apart(all("#canvas .unit > .box:last-of-type, #world > g > .pill rect"));
+                    apart(all("#canvas .layer > .box, #canvas .layer circle, .open .pill rect"));
                     for (const text of all("#canvas .unit text, #canvas .layer text")) {
-                        const [inner, outer] = [box(text), box(text.parentNode.querySelector(".box"))];
+                        const [inner, outer] = [box(text), box(text.parentNode.querySelector("rect"))];
                         if (inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1))
                             wrong.push(`${text.textContent} leaves its box`);
                     }
@@ -183,7 +215,7 @@ def test_a_click_on_a_layer_shows_all_of_it(at: Any) -> None:
     assert page.chosen() == "layer2.0.conv2"
     shown = page.text("#selection")
     for text in (
-        "3 × 3 conv, 128, /2",
+        "3×3 conv, 128, /2",
         "128 × 56 × 56",
         "128 × 28 × 28",
         "128 × ⌊(H + 3)/4⌋ × ⌊(W + 3)/4⌋",
@@ -197,7 +229,7 @@ def test_a_click_on_a_layer_shows_all_of_it(at: Any) -> None:
         "specs/imagenet/resnet50.yaml:14",
     ):
         assert text in shown, text
-    assert "layer2.0.conv2: 3 × 3 conv" in page.text("#status")
+    assert "layer2.0.conv2: 3×3 conv" in page.text("#status")
     (line,) = lines(page, "spec")
     assert line.startswith("- conv2: {conv: {out: inner, kernel: 3, stride: stride")
     assert any(
@@ -269,9 +301,9 @@ def test_search(at: Any) -> None:
     page.page.keyboard.type("layer3.4 conv")
     results = page.page.locator("#results [role=option]")
     assert results.all_text_contents() == [
-        "layer3.4.conv11 × 1 conv, 256",
-        "layer3.4.conv23 × 3 conv, 256",
-        "layer3.4.conv31 × 1 conv, 1024",
+        "layer3.4.conv11×1 conv, 256",
+        "layer3.4.conv23×3 conv, 256",
+        "layer3.4.conv31×1 conv, 1024",
     ]
     assert page.text("#status") == "3 results"
     page.page.keyboard.press("ArrowDown")

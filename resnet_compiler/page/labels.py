@@ -22,28 +22,6 @@ def family(operator: Operator) -> str:
     return type(operator).__module__.rpartition(".")[2]
 
 
-def short_label(operator: Operator) -> str:
-    """An operator as the paper's figures write it: ``3 × 3 conv, 64, /2``."""
-    values = {name: getattr(operator, name) for name in operator.attributes()}
-    kernel = values.get("kernel")
-    label = operator.word.replace("_", " ")
-    if isinstance(kernel, tuple):
-        label = f"{_pair(kernel)} {label}"
-    elif kernel is not None:
-        label = f"{kernel} {label}"
-    parts = [label]
-    if "out" in values:
-        parts.append(str(values["out"]))
-    stride = values.get("stride")
-    if stride not in (None, 1, (1, 1)):
-        parts.append(f"/{stride[0] if _is_square(stride) else _pair(stride)}")
-    for name in ("groups", "dilation"):
-        value = values.get(name)
-        if value not in (None, 1, (1, 1)):
-            parts.append(f"{name} {value[0] if _is_square(value) else _text(value)}")
-    return ", ".join(parts)
-
-
 def attributes(operator: Operator) -> list[list[str]]:
     """Every attribute with its value; a padding that was not given is the one in force."""
     found = []
@@ -99,7 +77,3 @@ def _text(value: object) -> str:
 
 def _pair(pair: Sequence[object]) -> str:
     return " × ".join(map(str, pair))
-
-
-def _is_square(value: object) -> bool:
-    return isinstance(value, tuple) and len(set(value)) == 1

@@ -10,18 +10,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resnet_compiler.draw.labels import operator_text
 from resnet_compiler.draw.lanes import place
 from resnet_compiler.draw.wires import Measured, wire
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import gate_of
-from resnet_compiler.page.labels import short_label, sign_of
+from resnet_compiler.page.labels import sign_of
 
 BOX, CIRCLE, PILL = 38, 20, 18
 """Heights of a layer's box, of a join's circle, and of the name of what is read from elsewhere."""
-NARROWEST, WIDEST = 104, 250
-LETTER, SMALL_LETTER, MARGIN = 6.6, 5.8, 20
-"""Widths of letters of both lines in a box, as they are in most fonts at most, and the room beside them."""
-LETTERS = 36
+NARROWEST, WIDEST = 104, 272
+LETTER, SMALL_LETTER, MARGIN = 7.6, 6.4, 14
+"""Widths of letters of both lines in a box in the widest of common fonts, and the room beside them."""
+LETTERS = 34
 """What is longer is shown without its end; the whole name is in the outline."""
 GAP, TRACK, PORT, LANE_GAP, EDGE_LANE = 18, 8, 8, 22, 16
 
@@ -131,7 +132,7 @@ def _widths(graph: Graph, parts: Sequence[Part], trunk: str | None) -> dict[str,
     for part in parts:
         for name in part.layers:
             local = local_name(part.name, name)
-            label = short_label(graph[name].operator)
+            label = operator_text(graph[name].operator)
             letters = max(_count(label) * LETTER, _count(local) * SMALL_LETTER)
             widest = max(widest, round(letters) + MARGIN)
         for name, own in zip(part.entries, first.entries, strict=True):

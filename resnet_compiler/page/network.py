@@ -13,7 +13,9 @@ from typing import Any
 from resnet_compiler import __version__
 from resnet_compiler.characters import escaped
 from resnet_compiler.diagnostics import Span
+from resnet_compiler.draw.labels import operator_text
 from resnet_compiler.draw.lanes import parts as parts_of
+from resnet_compiler.draw.parts import View
 from resnet_compiler.emit.pytorch.lines import Lines, source_lines
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures, tensors_of
@@ -145,7 +147,7 @@ def _layers(
         }
         operator = {
             "word": node.operator.word,
-            "label": labels.short_label(node.operator),
+            "label": operator_text(node.operator),
             "sign": labels.sign_of(node.operator),
             "family": labels.family(node.operator),
             "attributes": labels.attributes(node.operator),
@@ -190,9 +192,7 @@ def _parts(
                 "name": part.name,
                 "stage": stage_of.get(part.name, -1),
                 "block": escaped(scope.block) if scope else "",
-                "shortcut": ("projection" if scope.shortcut_layers else "identity")
-                if scope and scope.join
-                else "",
+                "shortcut": kinds.get(f"{scope.join} 1", "") if scope else "",
                 "first": index[part.layers[0]],
                 "count": len(part.layers),
                 "entries": [index[each] for each in part.entries],
@@ -207,13 +207,14 @@ def _parts(
 
 
 def _shortcut_kinds(graph: Graph) -> dict[str, str]:
-    """The kind of shortcut by ``target position`` of each edge that is on one: ``identity``, or ``projection`` where layers
-    stand on it."""
-    kinds = {}
+    """The kind of shortcut by ``target position`` of each edge that is on one: ``identity``, ``projection``, or
+    ``parameter_free`` where what stands on it has no parameters."""
+    view = View(graph)
+    kinds: dict[str, str] = {}
     for scope in graph.scopes.values():
         if not scope.join:
             continue
-        kind = "projection" if scope.shortcut_layers else "identity"
+        kind = view.shortcut_kind(scope)
         kinds[f"{scope.join} 1"] = kind
         for name in scope.shortcut_layers:
             kinds |= {f"{name} {position}": kind for position in range(len(graph[name].inputs))}

@@ -1,7 +1,7 @@
 // Where everything stands: units (a folded stage, a folded block, a block with its layers) in columns, read from top to bottom
 // and from left to right. An open stage has columns of its own. Nothing is drawn here.
 
-const BLOCK_WIDTH = 172;
+const BLOCK_WIDTH = 188;
 const BLOCK_HEIGHT = 38;
 const STAGE_HEIGHT = 62;
 const PILL_HEIGHT = 26;

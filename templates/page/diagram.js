@@ -92,16 +92,15 @@ function makeDiagram(actions) {
   function writeTitle(node, { group, width }) {
     const isFar = view.scale < FAR;
     const title = isFar ? group.name : `${group.name} · ${plural(group.parts.length, "block")}`;
-    const room = isFar ? (width * view.scale - 8) / 7.5 : (width - 40) / 6.8;
+    const room = isFar ? (width * view.scale - 8) / 7.5 : (width - 40) / 7.6;
     node.querySelector("text").textContent = room < 3 ? "" : cut(title, Math.floor(room));
     node.querySelector("text").setAttribute("x", isFar ? 6 / view.scale : 32);
   }
 
   function drawUnit(unit, isFar) {
-    const { letters } = model.network;
     if (unit.kind === "pill") return drawPill(unit);
-    if (unit.kind === "stage") return drawStage(unit, letters);
-    return unit.kind === "block" ? drawBlock(unit, letters) : drawOpen(unit, model, isFar);
+    if (unit.kind === "stage") return drawStage(unit);
+    return unit.kind === "block" ? drawBlock(unit) : drawOpen(unit, model, isFar);
   }
 
   function drawFrame({ key, group, x, y, width, height }) {

@@ -239,10 +239,13 @@ function drawLegend(model) {
       ),
       text,
     );
-  byId("legend").replaceChildren(
-    ...(kinds.has("identity") ? [entry("identity", "identity shortcut")] : []),
-    ...(kinds.has("projection") ? [entry("projection", "projection shortcut")] : []),
-  );
+  const words = {
+    identity: "identity shortcut",
+    projection: "projection shortcut",
+    parameter_free: "shortcut without parameters",
+  };
+  const present = Object.keys(words).filter((kind) => kinds.has(kind));
+  byId("legend").replaceChildren(...present.map((kind) => entry(kind, words[kind])));
 }
 
 function drawFindings(diagnostics, files) {

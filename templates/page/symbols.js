@@ -1,6 +1,8 @@
 // The shapes of the diagram: lines with round corners, boxes, blocks and stages. Each is an SVG element at its place.
 
 const ROUND = 8;
+const NAME = 18; // letters of a name that fit into a folded block or stage
+const SMALL = 24; // and of smaller text
 
 // A line through points, its corners rounded.
 function linePath(points, round = ROUND) {
@@ -50,7 +52,7 @@ function drawPill(unit) {
   );
 }
 
-function drawStage(unit, letters) {
+function drawStage(unit) {
   const group = unit.thing;
   const words = [...new Set(group.parts.map((part) => part.block).filter(Boolean))].join(", ");
   const back = group.parts.length > 1 ? [6, 3] : [];
@@ -73,21 +75,21 @@ function drawStage(unit, letters) {
     ),
     drawn("rect", { width: BLOCK_WIDTH, height: STAGE_HEIGHT - 6, rx: 8, class: "box" }),
     folder(unit.key, 16, 18, false),
-    label(group.name, 30, 22, "strong", letters - 18),
+    label(group.name, 30, 22, "strong", NAME - 4),
     label(`×${group.parts.length}`, BLOCK_WIDTH - 12, 22, "end strong", 9),
-    label(words, 30, 37, "small", letters - 14),
-    label(dims(output(group.parts[group.parts.length - 1]).dims), 30, 50, "small", letters - 12),
+    label(words, 30, 37, "small", SMALL),
+    label(dims(output(group.parts[group.parts.length - 1]).dims), 30, 50, "small", SMALL),
   );
 }
 
-function drawBlock(unit, letters) {
+function drawBlock(unit) {
   const part = unit.thing;
   const top = part.shortcut ? BEFORE : 0;
   const children = [
     drawn("rect", { y: top, width: BLOCK_WIDTH, height: BLOCK_HEIGHT, rx: 7, class: "box" }),
     folder(unit.key, 16, top + BLOCK_HEIGHT / 2, false),
-    label(part.name, 30, top + 16, "strong", letters - 16),
-    label(dims(output(part).dims), 30, top + 30, "small", letters - 12),
+    label(cutInside(part.name, NAME), 30, top + 16, "strong", NAME),
+    label(dims(output(part).dims), 30, top + 30, "small", SMALL),
   ];
   if (part.shortcut) {
     const sum = BEFORE + BLOCK_HEIGHT + BEFORE + SIGN;
@@ -139,7 +141,7 @@ function drawOpen(unit, model, isFar) {
     children.push(drawLayers(part, model, unit.inset));
     children.push(
       folder(unit.key, 17, 18, true),
-      label(title, 32, 22, "strong", Math.floor((unit.width - 44) / 6.4)),
+      label(title, 32, 22, "strong", Math.floor((unit.width - 44) / 7.6)),
     );
   }
   return drawn(

@@ -65,3 +65,9 @@ function dims(shape) {
 function cut(text, letters) {
   return text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
 }
+
+// A long name without its middle: its end tells it from its neighbours.
+function cutInside(text, letters) {
+  const end = 5;
+  return text.length > letters ? `${text.slice(0, letters - end - 1)}…${text.slice(-end)}` : text;
+}
