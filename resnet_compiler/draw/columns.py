@@ -51,16 +51,26 @@ class Column:
         return self.left + self.right
 
 
-def column_of(sheet: Sheet) -> Column:
-    left = max(entry.fragment.left for entry in sheet.entries) + PAD
-    right = max(entry.fragment.right for entry in sheet.entries) + PAD
+def widths_of(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> list[Column]:
+    """How wide each column of a sheet is: as its fragments need, and the longest heading of the sheet."""
     headings = [
         text_width(e.heading, HEADING, True) + text_width(e.size, HEADING) + 22
         for e in sheet.entries
         if e.panel
     ]
-    more = max(0.0, min(max(headings, default=0.0), MOST_FOR_HEADINGS) - left - right) / 2
-    return Column(left + more, right + more)
+    heading = min(max(headings, default=0.0), MOST_FOR_HEADINGS)
+    found = []
+    for entries in columns:
+        left = max(entry.fragment.left for entry in entries) + PAD
+        right = max(entry.fragment.right for entry in entries) + PAD
+        more = max(0.0, heading - left - right) / 2
+        found.append(Column(left + more, right + more))
+    return found
+
+
+def width_of(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> float:
+    """The width of a sheet that is wrapped into columns."""
+    return sum(column.width + GUTTER for column in widths_of(sheet, columns)) - GUTTER
 
 
 # --- wrapping -----------------------------------------------------------------------------------------------------
@@ -132,24 +142,27 @@ def by_stage(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 def body(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> tuple[list[Item], float, float]:
     """The columns with what joins them; their width and height."""
-    column = column_of(sheet)
     items: list[Item] = []
-    x, tallest = column.left, 0.0
-    ends: list[tuple[float, float]] = []
-    panels: list[str] = []
-    for entries in columns:
-        drawn, height = _draw_column(entries, column, panels[-1] if panels else "")
+    start, tallest = 0.0, 0.0
+    end: tuple[float, float] | None = None
+    last_panel = ""
+    for entries, column in zip(columns, widths_of(sheet, columns), strict=True):
+        x = start + column.left
+        drawn, height = _draw_column(entries, column, last_panel)
         items += moved(drawn, x, TURN)
-        ends.append((x, TURN + height))
-        panels += [entry.panel for entry in entries]
+        if end is not None and entries[0].fragment.is_entered:
+            items.append(_turn(end, start - GUTTER / 2, x))
+        end, last_panel = (x, TURN + height), entries[-1].panel
         tallest = max(tallest, height)
-        x += column.width + GUTTER
-    for number, ((x1, y1), (x2, _)) in enumerate(pairwise(ends)):
-        if columns[number + 1][0].fragment.is_entered:
-            between = x1 + column.right + GUTTER / 2
-            points = ((x1, y1), (x1, y1 + 5), (between, y1 + 5), (between, 0), (x2, 0), (x2, TURN))
-            items.append(Path(points, radius=4, arrow=True))
-    return items, x - column.left - GUTTER, tallest + 2 * TURN
+        start += column.width + GUTTER
+    return items, start - GUTTER, tallest + 2 * TURN
+
+
+def _turn(end: tuple[float, float], between: float, x: float) -> Path:
+    """The line from the foot of a column to the head of the next."""
+    (x1, y1), low = end, end[1] + 5
+    points = ((x1, y1), (x1, low), (between, low), (between, 0.0), (x, 0.0), (x, TURN))
+    return Path(points, radius=4, arrow=True)
 
 
 def _draw_column(

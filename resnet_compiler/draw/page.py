@@ -12,8 +12,8 @@ from resnet_compiler.draw.columns import (
     Sheet,
     body,
     by_stage,
-    column_of,
     height_of,
+    width_of,
     wrapped_into,
 )
 from resnet_compiler.draw.palette import STROKES
@@ -82,9 +82,7 @@ def _scale(sheets: Sequence[Sheet], wrapped: Sequence[Wrapped]) -> float:
 
 def _size(sheets: Sequence[Sheet], wrapped: Sequence[Wrapped]) -> tuple[float, float]:
     widths = [
-        max(
-            column_of(sheet).width * len(columns) + GUTTER * (len(columns) - 1), _title_width(sheet)
-        )
+        max(width_of(sheet, columns), _title_width(sheet))
         for sheet, columns in zip(sheets, wrapped, strict=True)
     ]
     tallest = max(height_of(column) for columns in wrapped for column in columns)
