@@ -3,7 +3,8 @@
     python benchmarks/serve_latency.py [SPEC...]
 
 The last digit of the first stage's depth is typed over, back and forth, and the time is taken in the browser: from the keydown
-event to the change of the parameters in the page's header, and to the frame after it. Needs the extras `serve` and
+event to the change of the counts above the editor, to that of the counts in the picture, and to the frame after it,
+when the diagram is drawn. Needs the extras `serve` and
 `test`, and Chromium. Nothing here fails on a number.
 """
 
@@ -30,12 +31,15 @@ LISTEN = """() => {
     const frame = document.querySelector("iframe").contentWindow;
     const now = (of) => of.performance.timeOrigin + of.performance.now();
     addEventListener("keydown", () => { window.typedAt = now(window); }, {capture: true});
+    let said = 0;
+    new MutationObserver(() => { said = now(window); }).observe(document.querySelector(".status"),
+        {childList: true, subtree: true, characterData: true});
     const changed = () => {
         if (!window.typedAt) return;
         const typed = window.typedAt;
         window.typedAt = 0;
         const told = now(frame);
-        frame.requestAnimationFrame(() => { window.times = [told - typed, now(frame) - typed]; });
+        frame.requestAnimationFrame(() => { window.times = [said - typed, told - typed, now(frame) - typed]; });
     };
     new frame.MutationObserver(changed).observe(frame.document.getElementById("totals"),
         {childList: true, subtree: true, characterData: true});
@@ -49,8 +53,8 @@ CHOOSE = """([at]) => {
 }"""
 
 
-def measured(page: Page, at: int, digit: str) -> list[tuple[float, float]]:
-    """Milliseconds to the change and to the frame after it, for each run."""
+def measured(page: Page, at: int, digit: str) -> list[tuple[float, ...]]:
+    """Milliseconds to each of the three changes, for each run."""
     page.evaluate(LISTEN)
     found = []
     digits = [each for each in "234" if each != digit][:2]
@@ -64,9 +68,7 @@ def measured(page: Page, at: int, digit: str) -> list[tuple[float, float]]:
 
 
 def main() -> None:
-    print(
-        "spec                      to the count (median, 95 %)   to the frame after (median, 95 %)"
-    )
+    print("milliseconds, median and 95 %  counts above       counts in picture  diagram")
     with launched() as browser, tempfile.TemporaryDirectory() as work:
         for name in sys.argv[1:] or SPECS:
             folder = pathlib.Path(work) / name.replace("/", "-")
@@ -85,11 +87,11 @@ def main() -> None:
                 page.wait_for_timeout(1000)
                 times = measured(page, at.end(1) - 1, text[at.end(1) - 1])
                 page.close()
-            cells = []
+            row = f"{name:<31}"
             for each in zip(*times, strict=True):
                 late = sorted(each)[int(len(each) * 0.95) - 1]
-                cells.append(f"{statistics.median(each):>9.0f} ms {late:>9.0f} ms")
-            print(f"{name:<26}{'       '.join(cells)}", flush=True)
+                row += f"{statistics.median(each):>5.0f} {late:>5.0f}        "
+            print(row.rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pathlib
 import socket
@@ -466,8 +467,12 @@ def test_the_newest_text_wins_and_those_before_are_not_told() -> None:
             live.type(NET.replace("width: 8", f"width: {width}"))
             await asyncio.sleep(0.001)
         await asyncio.wait_for(done.wait(), 60)
+        drawn = asyncio.Event()
+        live.pictured = lambda made: drawn.set()
+        await asyncio.wait_for(drawn.wait(), 60)
         following.cancel()
         assert live.good is live.newest and live.newest.text == live.text
+        assert json.loads(live.data)["network"]["parameters"] > 0
 
     asyncio.run(type_fast())
     assert "width: 39" in told[-1] and len(told) < 16

@@ -34,7 +34,7 @@ def build_page(studio: Studio) -> None:
         return
     page = _Page(studio, client, live, name)
     page.build()
-    live.told = page.show
+    live.told, live.pictured = page.show, page.redraw
     following = background_tasks.create(live.follow(), name=f"compiling {name}")
 
     def leave() -> None:
@@ -43,6 +43,7 @@ def build_page(studio: Studio) -> None:
 
     client.on_delete(leave)
     page.show(live.newest)
+    page.redraw(live.newest)
 
 
 def _add_head() -> None:
@@ -124,15 +125,18 @@ class _Page:
             unsaved = "true" if self.live.text != workspace.text else "false"
             self._run(f"setUnsaved({unsaved})")
 
+    def redraw(self, made: Snapshot) -> None:
+        """Have the frame show the network of a text; of one that is wrong, what it has, in grey."""
+        self._run(f"refresh({'true' if made.shown.graph is None else 'false'})")
+
     def show(self, made: Snapshot) -> None:
-        """Show what became of a text."""
-        is_wrong, is_shown = made.compilation.graph is None, made.shown.graph is not None
-        self._run(f"refresh({'false' if is_shown else 'true'})")
+        """Show what there is to say of a text."""
+        is_wrong = made.compilation.graph is None
         with self.client:
             self._show_name()
             self.editor.run_method("setDecorations", marks(made.findings))
             self.editor.run_method("setLineTooltips", tooltips(made.findings))
-            self.status.text = _status(made)
+            self.status.text = made.status
             self.status.classes(add="wrong" if is_wrong else "", remove="" if is_wrong else "wrong")
             self.note.text = _note(made, self.live.good is not None)
             self.note.set_visibility(bool(self.note.text))
@@ -213,21 +217,6 @@ def _note(made: Snapshot, is_there: bool) -> str:
     if is_there:
         return "The spec is wrong. This is the network as it was before."
     return "The spec is wrong. Its network is shown here once it is right."
-
-
-def _status(made: Snapshot) -> str:
-    """What the newest text is, in a few words."""
-    from resnet_compiler.measure import Measures
-
-    graph = made.compilation.graph
-    if graph is None:
-        count = sum(each.severity == "error" for each in made.compilation.diagnostics)
-        return f"{count} error{'' if count == 1 else 's'}"
-    measures = Measures(graph)
-    return (
-        f"{measures.weighted_layers} weighted layers, {measures.parameters:,} parameters, "
-        f"{measures.macs:,} MACs"
-    )
 
 
 def _utf16(text: str, offset: int) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from resnet_compiler.limits import Limits
+from resnet_compiler.measure import Measures
 from resnet_compiler.page import page_data
 from resnet_compiler.pipeline import Compilation, compile_file
 from resnet_compiler.serve.findings import Finding, findings_of
@@ -28,14 +29,14 @@ class Snapshot:
     """A text and what became of it.
 
     ``shown`` is the compilation as it is looked at: with the network also where `expect` says otherwise, and without
-    diagnostics, which stand beside the text. ``data`` is that as the page's data, in JSON.
+    diagnostics, which stand beside the text. ``status`` says in a few words what the text is.
     """
 
     text: str
     compilation: Compilation
     findings: tuple[Finding, ...]
     shown: Compilation
-    data: bytes
+    status: str
 
 
 def snapshot(workspace: Workspace, text: str, limits: Limits) -> Snapshot:
@@ -43,28 +44,52 @@ def snapshot(workspace: Workspace, text: str, limits: Limits) -> Snapshot:
     compilation = compile_file(workspace.spec, text=text, limits=limits)
     found = findings_of(compilation.diagnostics, compilation.texts, compilation.spec.display)
     shown = replace(compilation, graph=compilation.draft, diagnostics=())
-    data = json.dumps(page_data(shown), separators=(",", ":")).encode()
-    return Snapshot(text, compilation, found, shown, data)
+    return Snapshot(text, compilation, found, shown, _status(compilation))
+
+
+def _status(compilation: Compilation) -> str:
+    count = sum(each.severity == "error" for each in compilation.diagnostics)
+    errors = f"{count} error{'' if count == 1 else 's'}" if count else ""
+    if compilation.draft is None:
+        return errors
+    measures = Measures(compilation.draft)
+    counts = (
+        f"{measures.weighted_layers} weighted layers, {measures.parameters:,} parameters, "
+        f"{measures.macs:,} MACs"
+    )
+    return f"{errors}; {counts}" if errors else counts
+
+
+def picture(made: Snapshot) -> bytes:
+    """The page's data of a snapshot, as JSON."""
+    return json.dumps(page_data(made.shown), separators=(",", ":")).encode()
 
 
 @dataclass(slots=True)
 class Live:
-    """One open page: its text, what the newest compiled one gave, and the last that gave a network to show."""
+    """One open page: its text, what the newest compiled one gave, and the last that gave a network to show.
+
+    What there is to say of a text is told first; its picture, which takes longer, comes after. Both come only of a text
+    that is still the newest.
+    """
 
     workspace: Workspace
     limits: Limits
     text: str
     newest: Snapshot
     good: Snapshot | None
+    data: bytes
+    """The page's data of the newest text that has its picture."""
     told: Callable[[Snapshot], None] | None = None
-    """Gets each snapshot that is no longer outdated when it is made."""
+    pictured: Callable[[Snapshot], None] | None = None
     _typed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def begun(cls, workspace: Workspace, limits: Limits) -> Live:
         """A page with the text of a workspace, compiled."""
         first = snapshot(workspace, workspace.text, limits)
-        return cls(workspace, limits, workspace.text, first, first if _is_good(first) else None)
+        good = first if first.shown.graph is not None else None
+        return cls(workspace, limits, workspace.text, first, good, picture(first))
 
     def type(self, text: str) -> None:
         """Take in the text as it is now."""
@@ -77,19 +102,27 @@ class Live:
             await self._typed.wait()
             await self._pause()
             try:
-                made = await asyncio.to_thread(snapshot, self.workspace, self.text, self.limits)
+                await self._look(self.text)
             except (
                 Exception
             ):  # a fault of the compiler: the page lives on, and the next text may do
                 logging.getLogger(__name__).exception("a text could not be compiled")
-                continue
-            if made.text != self.text:
-                continue
-            self.newest = made
-            if _is_good(made):
-                self.good = made
-            if self.told is not None:
-                self.told(made)
+
+    async def _look(self, text: str) -> None:
+        made = await asyncio.to_thread(snapshot, self.workspace, text, self.limits)
+        if text != self.text:
+            return
+        self.newest = made
+        if self.told is not None:
+            self.told(made)
+        data = await asyncio.to_thread(picture, made)
+        if text != self.text:
+            return
+        self.data = data
+        if made.shown.graph is not None:
+            self.good = made
+        if self.pictured is not None:
+            self.pictured(made)
 
     async def _pause(self) -> None:
         """Wait for the end of what is being typed."""
@@ -104,7 +137,3 @@ class Live:
             if clock() >= until:
                 self._typed.clear()
                 return
-
-
-def _is_good(made: Snapshot) -> bool:
-    return made.shown.graph is not None

@@ -112,7 +112,7 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/live/{name}/data", response_model=None)
     def data(name: str) -> Response:
-        return Response(live(name).newest.data, media_type="application/json", headers=_FRESH)
+        return Response(live(name).data, media_type="application/json", headers=_FRESH)
 
     @app.get("/live/{name}/model.py", response_model=None)
     def source(name: str) -> Response:
