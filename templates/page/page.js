@@ -33,7 +33,7 @@ function choose(key, isFar = false) {
   state.chosen = { ...found, key };
   show();
   openTab("tab-selection");
-  if (isFar || found.kind !== "layer") diagram.reveal(key);
+  if (isFar) diagram.reveal(key);
   say(about(found));
 }
 
