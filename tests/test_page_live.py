@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 from support.browser import opened
 from support.hostile_strings import LONG, TEXTS
-from support.pages import drawn, place
+from support.pages import drawn, place, row
 
 from resnet_compiler.characters import escaped
 from resnet_compiler.library import SpecFile, find_spec
@@ -50,6 +50,43 @@ def test_a_wrong_spec_shows_its_findings_and_the_network_before(page_of: Any) ->
     data = page_data(compile_file(find_spec("resnet18")))
     page.page.evaluate("data => window.resnetc.update(data)", data)
     assert not page.page.locator("#findings").is_visible()
+
+
+def test_a_wrong_spec_that_lost_its_files(page_of: Any) -> None:
+    """What is chosen can be looked at while the spec names a base that is not there."""
+    page = page_of("variant")
+    page.page.locator("#spec .line", has_text="- fc1: {").click()
+    data = page_data(
+        compile_file(SpecFile("variant.yaml", None), "name: variant\nextends: nothing\n")
+    )
+    assert len(data["files"]) == 1
+    page.page.evaluate("data => window.resnetc.update(data)", data)
+    page.page.locator("#spec .line").first.click()
+    assert "no layer comes from this line" in page.text("#selection")
+    row(page, "conv1").click()
+    assert page.chosen() == "conv1" and not page.page.locator("#spec .line.near").count()
+    page.page.locator("#tab-source").click()
+    assert page.page.locator("#source .line.near").count() == 2
+
+
+def test_a_page_that_begins_with_a_wrong_spec(browser: Browser, tmp_path: pathlib.Path) -> None:
+    """Its findings and its text are there, and the first network that comes is shown."""
+    text = "name: mine\nextends: resnet18\nstages: {layer9: {depth: 4}}\n"
+    path = tmp_path / "page.html"
+    path.write_text(page_html(compile_file(SpecFile("mine.yaml", None), text)), "utf-8")
+    page = opened(browser, path)
+    assert "no stage `layer9`" in page.text("#findings")
+    assert page.page.locator("#spec .line.wrong").count() == 1
+    page.page.locator("#spec .line").first.click()
+    page.page.locator("#tab-source").click()
+    page.page.keyboard.press("/")
+    page.page.mouse.move(600, 500)
+    page.page.mouse.wheel(0, 100)
+    page.page.evaluate(
+        "data => window.resnetc.update(data)", page_data(compile_file(find_spec("resnet18")))
+    )
+    assert drawn(page, ".unit.block") == 8 and not page.complaints
+    page.page.close()
 
 
 # --- hostile text ---
