@@ -184,7 +184,7 @@ class _Page:
             return False
         self.studio.saved = path
         self._show_name()
-        ui.notify(f"saved {path.name}", type="positive")
+        ui.notify(f"saved {path.name}", color="grey-9", text_color="white")
         return True
 
     def _ask_name(self) -> None:

@@ -150,7 +150,9 @@ function arrange(model, unfolded, columns) {
       }
       if (stage) {
         const foot = top - BETWEEN + TURN + PAD;
-        addFrame(frames, stage, left - PAD, begins, width + 2 * PAD, foot - begins);
+        const right = Math.max(...inside.map((unit) => unit.x + unit.width));
+        const x = Math.min(...inside.map((unit) => unit.x)) - PAD;
+        addFrame(frames, stage, { x, y: begins, width: right + PAD - x, height: foot - begins });
         top = foot + BETWEEN;
       }
     }
@@ -172,7 +174,7 @@ function isJoined(model, before, unit) {
 }
 
 // The frame of an open stage, which grows with each of its columns.
-function addFrame(frames, group, x, y, width, height) {
+function addFrame(frames, group, { x, y, width, height }) {
   const last = frames[frames.length - 1];
   if (last && last.group === group) {
     last.width = x + width - last.x;

@@ -86,7 +86,9 @@ function makeDetails(actions) {
         ["Parameters", count(layer.parameters)],
         ["MACs", count(layer.macs)],
         ["Activation memory", `${bytes(layer.memory)} (${count(shape.elements)} × 4 B)`],
-        ["Receptive field", layer.field ? `${dims(layer.field)} pixels` : "the whole image"],
+        inputs.length
+          ? ["Receptive field", layer.field ? `${dims(layer.field)} pixels` : "the whole image"]
+          : null,
         layer.stride ? ["Output stride", dims(layer.stride)] : null,
         ["Weighted layer", layer.weighted ? "yes, it counts" : "no"],
         ...places([layer], scopesAround(model, layer.name)),

@@ -1,7 +1,7 @@
 // The diagram: what is in the window is drawn, nothing else; moving and zooming change one transform.
 
 const FAR = 0.34; // below this scale letters could not be read and are left out
-const VERY_FAR = 0.22; // below this one the layers of open blocks, too
+const MANY = 1500; // from afar, more layers than these are left out, too
 const NEAREST = 3;
 const SLACK = 200; // how far beyond the window things are drawn
 
@@ -54,15 +54,13 @@ function makeDiagram(actions) {
     const top = -view.y / view.scale - slack;
     const right = left + width / view.scale + 2 * slack;
     const bottom = top + height / view.scale + 2 * slack;
-    const isFar = view.scale < VERY_FAR;
+    const isIn = (each) =>
+      each.x < right && each.x + each.width > left && each.y < bottom && each.y + each.height > top;
+    const open = plan.units.filter((unit) => unit.kind === "open" && isIn(unit));
+    const isFar = view.scale < FAR && open.reduce((sum, unit) => sum + unit.thing.count, 0) > MANY;
     const wanted = new Map();
     const offer = (thing, kind, key) => {
-      const isIn =
-        thing.x < right &&
-        thing.x + thing.width > left &&
-        thing.y < bottom &&
-        thing.y + thing.height > top;
-      if (isIn) wanted.set(key, { thing, kind });
+      if (isIn(thing)) wanted.set(key, { thing, kind });
     };
     for (const each of plan.frames) {
       offer(each, "frames", `frame ${each.key}`);
@@ -92,7 +90,7 @@ function makeDiagram(actions) {
   function writeTitle(node, { group, width }) {
     const isFar = view.scale < FAR;
     const title = isFar ? group.name : `${group.name} · ${plural(group.parts.length, "block")}`;
-    const room = isFar ? (width * view.scale - 8) / 7.5 : (width - 40) / 7.6;
+    const room = isFar ? (width * view.scale - 8) / 7.5 : (width - 40) / 8.4;
     node.querySelector("text").textContent = room < 3 ? "" : cut(title, Math.floor(room));
     node.querySelector("text").setAttribute("x", isFar ? 6 / view.scale : 32);
   }
@@ -220,7 +218,7 @@ function makeDiagram(actions) {
       top >= 0 &&
       left + box.width * view.scale <= width &&
       top + box.height * view.scale <= height;
-    if (isSeen && view.scale >= 0.5) return;
+    if (isSeen && (view.scale >= 0.4 || !key.startsWith("layer:"))) return;
     const y = Math.min(box.height * scale, height * 0.8) / 2;
     moveTo({
       scale,

@@ -121,8 +121,8 @@ function makeOutline(actions) {
     ArrowRight: (row) =>
       row.isOpen === false ? actions.toggle(row.key) : row.isOpen && goTo(active + 1),
     ArrowLeft: (row) => (row.isOpen ? actions.toggle(row.key) : goTo(parentOf(active))),
-    Enter: (row) => actions.choose(row.key),
-    " ": (row) => actions.choose(row.key),
+    Enter: (row) => actions.choose(row.key, true),
+    " ": (row) => actions.choose(row.key, true),
   };
   tree.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !rows.length) return;
@@ -134,7 +134,7 @@ function makeOutline(actions) {
     if (!node) return;
     active = Number(node.dataset.at);
     if (event.target.closest(".twist:not(.none)")) actions.toggle(rows[active].key);
-    else actions.choose(rows[active].key);
+    else actions.choose(rows[active].key, true);
   });
   tree.addEventListener("dblclick", (event) => {
     const node = event.target.closest("[data-at]");

@@ -1,6 +1,6 @@
 // The page: what is chosen and what is unfolded, and the views that show it.
 
-const state = { model: null, unfolded: new Set(), chosen: null };
+const state = { model: null, files: [], unfolded: new Set(), chosen: null };
 const READABLE = 0.3; // stages are opened at first where blocks are at least this large in the window
 const FEW = 8; // a stem or head with so many layers is shown unfolded
 
@@ -33,7 +33,7 @@ function choose(key, isFar = false) {
   state.chosen = { ...found, key };
   show();
   openTab("tab-selection");
-  if (isFar || found.kind !== "layer") diagram.reveal(key);
+  if (isFar) diagram.reveal(key);
   say(about(found));
 }
 
@@ -56,7 +56,8 @@ function openAround({ kind, thing }) {
 // Choose the layers that a line stands for; file -1 is the source.
 function chooseLine(file, line) {
   const { model } = state;
-  const name = file < 0 ? "source" : model.files[file].name;
+  if (!model) return;
+  const name = file < 0 ? "source" : state.files[file].name;
   const layers = file >= 0 && model.isStale ? [] : layersAt(model, file, line);
   state.chosen = { kind: "line", key: null, thing: { name, line, file, layers } };
   show({ file });
@@ -99,9 +100,16 @@ function related() {
   };
 }
 
+// Places in the spec as it was when the network was made are none in a text that was changed since and is wrong.
+function valid({ near, around }) {
+  const isValid = ({ file }) => file < 0 || !state.model.isStale;
+  return { near: near.filter(isValid), around: around.filter(isValid) };
+}
+
 // Show what is chosen in all views; the text in which a line was clicked stays where it is.
 function show({ file = null } = {}) {
-  const { keys, places } = related();
+  const { keys, places: all } = related();
+  const places = valid(all);
   const key = state.chosen ? state.chosen.key : null;
   details.show(state.model, state.chosen);
   diagram.light(key, keys);
@@ -184,7 +192,7 @@ function openTab(id) {
     byId(each.getAttribute("aria-controls")).hidden = !isOpen;
   }
   const texts = { "tab-spec": spec, "tab-source": source }[id];
-  if (texts) texts.light(related().places);
+  if (texts && state.model) texts.light(valid(related().places));
 }
 
 function isDark() {
@@ -271,13 +279,28 @@ function drawFindings(diagnostics, files) {
   );
 }
 
+// The files of a spec, with what was found at their lines.
+function showSpec({ files, diagnostics }, links) {
+  const findings = diagnostics
+    .filter((each) => each.range)
+    .map((each) => ({ file: each.file, line: each.range.start.line, text: each.summary }));
+  const texts = files.map((file, at) => [file.name, file.text, at]);
+  spec.show(texts, links, findings);
+}
+
 // Show other data in the place of what is shown, keeping what is chosen, unfolded and in the window.
 function update(data) {
   const model = data.network
     ? makeModel(data.network, data.files)
-    : state.model && { ...state.model, files: data.files, isStale: true };
+    : state.model && { ...state.model, isStale: true };
+  state.files = data.files;
   drawFindings(data.diagnostics, data.files);
-  if (!model) return;
+  for (const id of ["outline-region", "diagram-region", "about-region"]) byId(id).inert = !model;
+  byId("search").disabled = !model;
+  if (!model) {
+    showSpec(data, () => new Set());
+    return;
+  }
   const before = state.model;
   const isFirst = !before;
   state.model = model;
@@ -298,19 +321,12 @@ function update(data) {
     const again = model.keys.get(chosen.key);
     state.chosen = again ? { ...again, key: chosen.key } : null;
   } else state.chosen = null; // a line's text may have moved
-  const findings = data.diagnostics
-    .filter((each) => each.range)
-    .map((each) => ({ file: each.file, line: each.range.start.line, text: each.summary }));
   drawHeader(model);
   drawLegend(model);
   drawCharts(model);
   drawAdds(model, actions);
   search.show(model);
-  spec.show(
-    data.files.map((file, at) => [file.name, file.text, at]),
-    (file) => (model.isStale ? new Set() : linkedLines(model, file)),
-    findings,
-  );
+  showSpec(data, (file) => (model.isStale ? new Set() : linkedLines(model, file)));
   source.show([["model.py", model.network.source, -1]], () => linkedLines(model, -1), []);
   diagram.show(model, state.unfolded);
   outline.show(model, state.unfolded);
