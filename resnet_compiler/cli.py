@@ -15,10 +15,12 @@ from resnet_compiler.commands import (
     build,
     check,
     diff,
+    draw,
     export,
     init,
     inspect,
     reference,
+    serve,
     summary,
     verify,
     view,
@@ -57,6 +59,8 @@ app.command()(watch.watch)
 app.command()(summary.summary)
 app.command()(diff.diff)
 app.command()(view.view)
+app.command()(serve.serve)
+app.command()(draw.draw)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)

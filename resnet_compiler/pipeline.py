@@ -19,13 +19,18 @@ from resnet_compiler.maker import Maker
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """What became of a spec. ``graph`` is None when the spec is wrong; ``texts`` are the files read, for snippets."""
+    """What became of a spec. ``graph`` is None when the spec is wrong; ``texts`` are the files read, for snippets.
+
+    ``draft`` is the graph also where it is only not what `expect` says: to look at while a spec is worked on, and nothing
+    to make outputs of.
+    """
 
     spec: SpecFile
     graph: Graph | None
     proofs: tuple[Proof, ...]
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
+    draft: Graph | None = None
 
     @property
     def valid(self) -> bool:
@@ -63,10 +68,12 @@ def compile_file(
     found = _in_order(
         spec, [*library.problems, *(maker.findings.diagnostics if maker else ()), *found]
     )
-    if any(diagnostic.severity == "error" for diagnostic in found):
+    errors = {diagnostic.code for diagnostic in found if diagnostic.severity == "error"}
+    draft = graph if errors <= {codes.EXPECT_FAILED} else None
+    if errors:
         graph = None
     proofs = tuple(maker.proofs) if maker else ()
-    return Compilation(spec, graph, proofs, tuple(found), MappingProxyType(library.texts))
+    return Compilation(spec, graph, proofs, tuple(found), MappingProxyType(library.texts), draft)
 
 
 def _in_order(spec: SpecFile, found: list[Diagnostic]) -> list[Diagnostic]:

@@ -67,10 +67,10 @@ def test_what_the_wheel_carries(wheel: pathlib.Path) -> None:
         carried = set(archive.namelist())
     here = [
         *(ROOT / "specs").rglob("*.yaml"),
-        *(ROOT / "templates").rglob("*.j2"),
+        *(path for path in (ROOT / "templates").rglob("*") if path.is_file()),
         *(ROOT / "docs" / "codes").glob("*.md"),
     ]
-    assert {path.suffix for path in here} == {".yaml", ".j2", ".md"}
+    assert {path.suffix for path in here} == {".yaml", ".j2", ".css", ".js", ".md"}
     missing = {f"resnet_compiler/{path.relative_to(ROOT).as_posix()}" for path in here} - carried
     assert not missing
     modules = (ROOT / "resnet_compiler").rglob("*.py")

@@ -11,7 +11,7 @@ import resnet_compiler
 from resnet_compiler import Graph
 from resnet_compiler.emit.pytorch.lines import SourceLines, source_lines
 from resnet_compiler.library import shipped_specs
-from resnet_compiler.operators.base import TorchExpression, TorchModule
+from resnet_compiler.operators.base import Operator, TorchExpression, TorchModule
 
 SPECS = [spec.display.removeprefix("specs/").removesuffix(".yaml") for spec in shipped_specs()]
 
@@ -25,6 +25,10 @@ def text(found: SourceLines, lines: tuple[int, int]) -> str:
 def complaints(graph: Graph, found: SourceLines) -> list[str]:
     """What is wrong with the lines of the layers of a graph."""
     wrong = []
+    alike: dict[tuple[str, Operator], list[str]] = {}
+    for node in graph:
+        scope, _, name = node.name.rpartition(".")
+        alike.setdefault((scope, node.operator), []).append(name)
     for node in graph:
         form = node.operator.torch_form(graph.input_shapes(node))
         constructed, computed = found.constructed.get(node.name), found.computed.get(node.name)
@@ -42,9 +46,7 @@ def complaints(graph: Graph, found: SourceLines) -> list[str]:
         if f"{callee}(" not in made:
             wrong.append(f"{node.name}: no {callee} in {made}")
         # its own name, what layers with the same operator share, or the container it is in
-        scope = node.name.rpartition(".")[0]
-        shared = [n.name for n in graph if n.name.rpartition(".")[0] == scope]
-        shared = [n.rpartition(".")[2] for n in shared if graph[n].operator == node.operator]
+        shared = alike[node.name.rpartition(".")[0], node.operator]
         attribute = made.removeprefix("self.").split(" = ")[0] if " = " in made else ""
         if attribute and attribute not in (*own, *shared, node.operator.word):
             wrong.append(f"{node.name}: {made}")

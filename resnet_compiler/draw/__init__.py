@@ -28,7 +28,7 @@ def side_by_side(graphs: list[Graph], detail: Detail = "blocks") -> Figure:
     Raises:
         ValueError: there are none.
     """
-    from resnet_compiler.draw.columns import arrange
+    from resnet_compiler.draw.page import arrange
 
     if not graphs:
         raise ValueError("there is nothing to draw")
@@ -50,3 +50,30 @@ def svg(figure: Figure) -> str:
     from resnet_compiler.draw.as_svg import svg_text
 
     return svg_text(figure)
+
+
+def png(svg_text: str) -> bytes:
+    """An SVG of `svg` as PNG, two pixels for a point, and at most 8,000 across; the same bytes on every machine.
+
+    Raises:
+        PngError: a package of the extra `png` is missing.
+    """
+    from resnet_compiler.draw.as_png import png_bytes
+
+    return png_bytes(svg_text)
+
+
+def mermaid(graph: Graph, detail: Detail = "blocks") -> str:
+    """A network as a Mermaid flowchart."""
+    from resnet_compiler.draw.as_mermaid import mermaid_text
+    from resnet_compiler.draw.outline import outline
+
+    return mermaid_text(outline(graph, detail))
+
+
+def dot(graph: Graph, detail: Detail = "blocks") -> str:
+    """A network in DOT, the language of Graphviz."""
+    from resnet_compiler.draw.as_dot import dot_text
+    from resnet_compiler.draw.outline import outline
+
+    return dot_text(outline(graph, detail))

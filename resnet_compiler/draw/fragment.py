@@ -14,7 +14,7 @@ from resnet_compiler.draw.wires import Measured, wire
 
 GAP, TRACK, PORT = 8.0, 5.0, 7.0
 """The least distance of rows, the distance of tracks, and of the places where edges meet a node's top."""
-BESIDE, NARROW = 9.0, 4.0
+BESIDE, NARROW = 9.0, 7.0
 """The distance of lanes, and the width of one in which there are but edges."""
 FOOT = 5.0
 SOURCE_SIZE, SOURCE_ROW, SOURCE_ROOM = 7.0, 10.0, 90.0

@@ -114,15 +114,15 @@ class View:
         inputs: dict[str, list[str]] = {}
         for name in kept:
             sources = self.main_inputs(name) if name in gates else self.graph[name].inputs
-            found = [self._back(source, inside, shown) for source in sources]
+            found = [self.back(source, inside, shown) for source in sources]
             inputs[name] = [source for source in found if source is not None]
         mains = {name: i[:1] if name in self.joins else i for name, i in inputs.items()}
-        ends = [self._back(name, inside, shown) for name in exits]
+        ends = [self.back(name, inside, shown) for name in exits]
         known = list(dict.fromkeys(end for end in ends if end in inputs))
         kinds = {(n, 1): self.shortcut_kind(self.joins[n]) for n in kept if n in self.joins}
         return place_nodes(inputs, mains, known or kept[-1:]), kinds, gates
 
-    def _back(self, name: str, inside: frozenset[str], shown: frozenset[str]) -> str | None:
+    def back(self, name: str, inside: frozenset[str], shown: frozenset[str]) -> str | None:
         """The node with a box, or the entry, that a value comes from along the trunk; None where it is a constant."""
         while name in inside and name not in shown:
             sources = self.main_inputs(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resnet_compiler.draw.columns import Entry, Sheet
-from resnet_compiler.draw.fragment import FOOT, Fragment
+from resnet_compiler.draw.fragment import Fragment
 from resnet_compiler.draw.labels import shape_text
 from resnet_compiler.draw.parts import Part, View
 from resnet_compiler.draw.primitives import Box, Label
@@ -31,13 +31,13 @@ def sheet(graph: Graph, parts: list[Part], entries: list[Entry], detail: str) ->
         f"{measures.weighted_layers} weighted layers, {measures.parameters:,} parameters."
     )
     kinds = dict.fromkeys(kind for part in parts for kind in part.kinds.values())
-    first = _end(f"input {shape_text(graph.concrete(INPUT))}", INPUT, False)
-    last = _end(f"output {shape_text(graph.concrete(graph.output))}", "", True)
+    first = end(f"input {shape_text(graph.concrete(INPUT))}", INPUT, False)
+    last = end(f"output {shape_text(graph.concrete(graph.output))}", "", True)
     everything = (Entry(first), *entries, Entry(last))
     return Sheet(title, facts, description, everything, tuple(kinds))
 
 
-def _end(text: str, name: str, is_entered: bool) -> Fragment:
+def end(text: str, name: str, is_entered: bool) -> Fragment:
     """What comes in, or goes out, as a fragment of its own."""
     shown = fitted(text, END_SIZE, END_ROOM)
     width = text_width(shown, END_SIZE) + 14
@@ -68,6 +68,3 @@ def block_note(view: View, part: Part) -> str:
     if scope.join:
         shortcut = words.get(view.shortcut_kind(scope), "projection shortcut")
     return f"{part.name}: {scope.title}, {shortcut}"
-
-
-__all__ = ["FOOT", "block_note", "headed", "sheet"]

@@ -1,6 +1,7 @@
 """How wide a text is, before anything is rendered: an estimate that no common sans-serif face exceeds.
 
-The widths are those of DejaVu Sans, the widest of the faces that browsers fall back to; what fits here fits anywhere.
+Each width is the largest of those in DejaVu Sans, Liberation Sans (which is as wide as Arial and Helvetica) and Noto Sans,
+so what fits here fits in any of them.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ import unicodedata
 
 _WIDTHS = {
     0.30: "'ijl",
-    0.34: " ,.·IJ/:;\\|",
-    0.40: "f-()[]⌊⌋t!r",
-    0.54: '"*_`–sz?',
-    0.58: "cLFkvxy",
-    0.64: "PTYoaeEhnuSbdgpq$0123456789{}",
-    0.70: "KAVXZBRC",
-    0.79: "UNHDGOQ&",
-    0.87: "w#+<=>^~×M",
-    1.00: "%mW@…",
+    0.34: " ,.:;I·",
+    0.38: "-/\\f",
+    0.42: "!()[]rt⌊⌋",
+    0.48: '"',
+    0.54: "J`sz",
+    0.58: "*?L_ck|–",
+    0.62: "FTaeovxy",
+    0.65: "$0123456789bdghnpqu{}",
+    0.70: "ABEKPSVXYZ",
+    0.76: "CHNRU",
+    0.80: "&DGOQ",
+    0.88: "#+<=>^w~×",
+    0.95: "M",
+    1.02: "%@Wm…",
 }
 _EM = {character: width for width, characters in _WIDTHS.items() for character in characters}
-_BOLD = 1.13
+_BOLD = 1.15
 """How much wider bold is."""
 _OTHER, _WIDE = 1.0, 1.4
 

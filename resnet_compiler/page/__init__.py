@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.pipeline import Compilation
 
 FORMAT_VERSION = 1
@@ -20,25 +21,49 @@ def page_data(compilation: Compilation) -> dict[str, Any]:
     """The data of a page as JSON values.
 
     ``network`` is null where the spec is wrong; ``diagnostics`` then say why, and ``files`` are what was read of it. An
-    open page that is given such data shows the findings, and the network that it had before.
+    open page that is given such data shows the findings, and the network that it had before. Files are named from the
+    spec's folder on, so that no folder of this machine is in the data.
     """
     from resnet_compiler.characters import escaped
     from resnet_compiler.page.network import network_data
-    from resnet_compiler.render.as_json import to_dict
 
     files = [
-        {"name": escaped(name), "text": escaped(text.replace("\r\n", "\n"), keep="\n\t")}
+        {
+            "name": _name(compilation, name),
+            "text": escaped(text.replace("\r\n", "\n"), keep="\n\t"),
+        }
         for name, text in compilation.texts.items()
     ]
     graph = compilation.graph
     return {
         "format_version": FORMAT_VERSION,
-        "spec": escaped(compilation.spec.display),
+        "spec": _name(compilation, compilation.spec.display),
         "valid": compilation.valid,
-        "diagnostics": [to_dict(diagnostic) for diagnostic in compilation.diagnostics],
+        "diagnostics": [_finding(compilation, each) for each in compilation.diagnostics],
         "files": files,
         "network": None if graph is None else network_data(graph, list(compilation.texts)),
     }
+
+
+def _finding(compilation: Compilation, diagnostic: Diagnostic) -> dict[str, Any]:
+    """What a page shows of a diagnostic: the fields of `check --json` that it needs."""
+    from resnet_compiler.render.as_json import to_dict
+
+    found = to_dict(diagnostic)
+    file = found["file"]
+    return {
+        "file": None if file is None else _name(compilation, str(file)),
+        **{key: found[key] for key in ("severity", "code", "summary", "detail", "help", "range")},
+    }
+
+
+def _name(compilation: Compilation, name: str) -> str:
+    """A file's name as the page has it: a shipped one's own, another's from the spec's folder on."""
+    from resnet_compiler.characters import escaped
+
+    folder, slash, _ = compilation.spec.display.rpartition("/")
+    is_shipped = name.startswith("specs/")
+    return escaped(name if is_shipped else name.removeprefix(folder + slash))
 
 
 def page_html(compilation: Compilation) -> str:

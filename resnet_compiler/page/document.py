@@ -13,16 +13,17 @@ from resnet_compiler.library import data_folder
 from resnet_compiler.templating import environment
 
 SCRIPTS = (
-    *("text", "model", "columns", "symbols", "diagram", "outline", "search", "listing"),
-    *("details", "charts", "page"),
+    *("text", "model", "columns", "symbols", "gestures", "diagram", "outline", "search"),
+    *("listing", "details", "charts", "page"),
 )
 """The page's scripts in `templates/page/`, in the order in which they stand in it."""
+STYLES = ("base", "diagram", "panes", "regions")
 
 
 def document(data: dict[str, Any]) -> str:
     """The HTML of a page. Everything that comes from a spec stands in the data, but for the title."""
     folder = data_folder("templates") / "page"
-    style = (folder / "page.css").read_text("utf-8")
+    style = "\n".join((folder / f"{name}.css").read_text("utf-8") for name in STYLES)
     scripts = [(folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS]
     script = '"use strict";\n(() => {\n' + "\n".join(scripts) + "})();\n"
     network = data["network"]

@@ -9,35 +9,17 @@ from resnet_compiler.environment import BlockCall
 from resnet_compiler.graph import Proof
 from resnet_compiler.operators.base import Operator
 
-SIGNS = {"add": "+", "mul": "×"}
-"""Joins that are drawn as a circle with their sign in it."""
+_SIGNS = {"add": "+", "mul": "×"}
+
+
+def sign_of(operator: Operator) -> str:
+    """The sign of a join that is drawn as a circle; "" for what has a box."""
+    return _SIGNS.get(operator.word, "")
 
 
 def family(operator: Operator) -> str:
     """The kind of operator, which decides its colour: the name of the file that it is defined in."""
     return type(operator).__module__.rpartition(".")[2]
-
-
-def short_label(operator: Operator) -> str:
-    """An operator as the paper's figures write it: ``3 × 3 conv, 64, /2``."""
-    values = {name: getattr(operator, name) for name in operator.attributes()}
-    kernel = values.get("kernel")
-    label = operator.word.replace("_", " ")
-    if isinstance(kernel, tuple):
-        label = f"{_pair(kernel)} {label}"
-    elif kernel is not None:
-        label = f"{kernel} {label}"
-    parts = [label]
-    if "out" in values:
-        parts.append(str(values["out"]))
-    stride = values.get("stride")
-    if stride not in (None, 1, (1, 1)):
-        parts.append(f"/{stride[0] if _is_square(stride) else _pair(stride)}")
-    for name in ("groups", "dilation"):
-        value = values.get(name)
-        if value not in (None, 1, (1, 1)):
-            parts.append(f"{name} {value[0] if _is_square(value) else _text(value)}")
-    return ", ".join(parts)
 
 
 def attributes(operator: Operator) -> list[list[str]]:
@@ -95,7 +77,3 @@ def _text(value: object) -> str:
 
 def _pair(pair: Sequence[object]) -> str:
     return " × ".join(map(str, pair))
-
-
-def _is_square(value: object) -> bool:
-    return isinstance(value, tuple) and len(set(value)) == 1

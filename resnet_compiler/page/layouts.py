@@ -10,65 +10,64 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resnet_compiler.draw.lanes import Placement, place
+from resnet_compiler.draw.labels import operator_text
+from resnet_compiler.draw.lanes import place
 from resnet_compiler.draw.wires import Measured, wire
 from resnet_compiler.graph import INPUT, Graph
-from resnet_compiler.page.labels import SIGNS, short_label
+from resnet_compiler.measure import gate_of
+from resnet_compiler.page.labels import sign_of
 
 BOX, CIRCLE, PILL = 38, 20, 18
 """Heights of a layer's box, of a join's circle, and of the name of what is read from elsewhere."""
-NARROWEST, WIDEST = 104, 250
-LETTER, SMALL_LETTER, MARGIN = 6.6, 5.8, 20
-"""Widths of letters of both lines in a box, as they are in most fonts at most, and the room beside them."""
-LETTERS = 36
+NARROWEST, WIDEST = 104, 272
+LETTER, SMALL_LETTER, MARGIN = 7.6, 6.4, 14
+"""Widths of letters of both lines in a box in the widest of common fonts, and the room beside them."""
+LETTERS = 34
 """What is longer is shown without its end; the whole name is in the outline."""
 GAP, TRACK, PORT, LANE_GAP, EDGE_LANE = 18, 8, 8, 22, 16
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the network: its name, its layers in order, and the layers of other parts that are read here."""
+    """A part of the network: its name, its layers in order, and the layers of other parts that are read here.
+
+    ``key`` is equal for parts whose layers stand and are joined alike.
+    """
 
     name: str
     layers: tuple[str, ...]
     entries: tuple[str, ...]
     key: Any
-    placement: Placement
 
 
 def part_of(graph: Graph, name: str, layers: Sequence[str], kinds: Mapping[str, str]) -> Part:
-    """A part with its placement. ``kinds`` has the kind of shortcut by ``target position`` for edges of shortcuts."""
-    placement = place(graph, layers)
-    entries = tuple(cell.name for cell in placement.entries)
-    index = {each: number for number, each in enumerate(layers)}
-    index |= {each: -1 - number for number, each in enumerate(entries)}
-    key = (
-        tuple(
-            (
-                SIGNS.get(graph[each].operator.word, ""),
-                tuple(
-                    (index[source], kinds.get(f"{each} {position}"))
-                    for position, source in enumerate(graph[each].inputs)
-                ),
-            )
-            for each in layers
-        ),
-        tuple(index[each] for each in placement.exits),
-    )
-    return Part(name, tuple(layers), entries, key, placement)
+    """A part. ``kinds`` has the kind of shortcut by ``target position`` for edges of shortcuts."""
+    inside = {each: number for number, each in enumerate(layers)}
+    read = (source for each in layers for source in graph[each].inputs)
+    entries = tuple(dict.fromkeys(source for source in read if source not in inside))
+    index = inside | {each: -1 - number for number, each in enumerate(entries)}
+    key = []
+    for each in layers:
+        node = graph[each]
+        kind = [kinds.get(f"{each} {position}") for position in range(len(node.inputs))]
+        leaves = each == graph.output or any(r not in inside for r in graph.structure[each])
+        sources = tuple(index[source] for source in node.inputs)
+        key.append((sign_of(node.operator), gate_of(graph, node), sources, tuple(kind), leaves))
+    return Part(name, tuple(layers), entries, tuple(key))
 
 
 def layout(graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str]) -> dict[str, Any]:
     """The layout that parts of one structure share, wide enough for the labels of all of them.
 
     ``boxes`` has x, y (the middle of the top), width and height of each layer. ``pills`` has the same for what is read
-    from elsewhere, but for the trunk's entry, which has none: ``entry`` is where that comes in at the top, ``exit`` the
-    number of the layer that the trunk leaves. Each edge has source, target, the kind of shortcut it is on (or ""), and
-    its points x, y, x, y, …; a source below 0 is an entry, -1 the first.
+    from elsewhere, behind its number among the part's entries; but ``trunk``, the trunk's own entry, has none: its line comes
+    in from the top and ends at the point ``entry``. Both are None where nothing is read. ``exit`` is the number of the layer that the trunk leaves. Each edge has source, target,
+    the kind of shortcut it is on (or ""), and its points x, y, x, y, …; a source below 0 is an entry, -1 the first.
     """
     first = parts[0]
-    placement = first.placement
-    widths = _widths(graph, parts)
+    placement = place(graph, first.layers)
+    trunk = placement.entries[0].name if placement.entries else None
+    widths = _widths(graph, parts, trunk)
     lanes: list[float] = [EDGE_LANE] * placement.lanes
     for cell in placement.cells:
         lanes[cell.lane] = max(lanes[cell.lane], widths[cell.name])
@@ -109,12 +108,15 @@ def layout(graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str]) -> dic
         flat = [_near(each) for point in points for each in point]
         edges.append([index[route.source], index[route.target], kind, flat])
     pills = [
-        [_near(middles[placement[name].lane]), 0, widths[name], PILL] for name in first.entries[1:]
+        [number, _near(middles[placement[name].lane]), 0, widths[name], PILL]
+        for number, name in enumerate(first.entries)
+        if name != trunk
     ]
     return {
         "width": _near(x),
         "height": _near(feet[-1]),
-        "entry": _near(middles[placement[first.entries[0]].lane]) if first.entries else None,
+        "trunk": None if trunk is None else first.entries.index(trunk),
+        "entry": None if trunk is None else [_near(middles[placement[trunk].lane]), _near(feet[0])],
         "exit": index[placement.exits[0]],
         "boxes": boxes,
         "pills": pills,
@@ -122,7 +124,7 @@ def layout(graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str]) -> dic
     }
 
 
-def _widths(graph: Graph, parts: Sequence[Part]) -> dict[str, float]:
+def _widths(graph: Graph, parts: Sequence[Part], trunk: str | None) -> dict[str, float]:
     """The width of every box and pill of the first part, such that it is enough in all of them."""
     first = parts[0]
     widths: dict[str, float] = dict.fromkeys(first.entries, PORT)
@@ -130,11 +132,11 @@ def _widths(graph: Graph, parts: Sequence[Part]) -> dict[str, float]:
     for part in parts:
         for name in part.layers:
             local = local_name(part.name, name)
-            label = short_label(graph[name].operator)
+            label = operator_text(graph[name].operator)
             letters = max(_count(label) * LETTER, _count(local) * SMALL_LETTER)
             widest = max(widest, round(letters) + MARGIN)
-        for name, own in zip(part.entries[1:], first.entries[1:], strict=True):
-            letters = _count(name) * SMALL_LETTER + MARGIN
+        for name, own in zip(part.entries, first.entries, strict=True):
+            letters = 0 if own == trunk else _count(name) * SMALL_LETTER + MARGIN
             widths[own] = max(widths[own], min(round(letters), WIDEST))
     for name in first.layers:
         widths[name] = CIRCLE if _sign(graph, name) else min(widest, WIDEST)
@@ -151,11 +153,7 @@ def _count(text: str) -> int:
 
 
 def _sign(graph: Graph, name: str) -> str:
-    return (
-        SIGNS.get(graph[name].operator.word, "")
-        if name != INPUT and name in graph.structure
-        else ""
-    )
+    return "" if name == INPUT else sign_of(graph[name].operator)
 
 
 def _near(value: float) -> float | int:

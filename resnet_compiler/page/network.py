@@ -13,12 +13,14 @@ from typing import Any
 from resnet_compiler import __version__
 from resnet_compiler.characters import escaped
 from resnet_compiler.diagnostics import Span
+from resnet_compiler.draw.labels import operator_text
 from resnet_compiler.draw.lanes import parts as parts_of
+from resnet_compiler.draw.parts import View
 from resnet_compiler.emit.pytorch.lines import Lines, source_lines
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures, tensors_of
 from resnet_compiler.page import labels
-from resnet_compiler.page.layouts import LETTERS, layout, local_name, part_of
+from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of
 
 
 @dataclass
@@ -107,7 +109,7 @@ def _totals(graph: Graph, measures: Measures) -> dict[str, Any]:
             "dims": list(graph.concrete(INPUT)),
             "text": labels.shape_text(graph.input_shape),
         },
-        "output": index_text(graph.concrete(graph.output)),
+        "output": _dims(graph.concrete(graph.output)),
         "weighted_layers": measures.weighted_layers,
         "breakdown": str(measures.breakdown),
         "parameters": measures.parameters,
@@ -116,7 +118,7 @@ def _totals(graph: Graph, measures: Measures) -> dict[str, Any]:
     }
 
 
-def index_text(dims: Sequence[int]) -> str:
+def _dims(dims: Sequence[int]) -> str:
     """A shape in numbers as text."""
     return " × ".join(map(str, dims))
 
@@ -145,8 +147,8 @@ def _layers(
         }
         operator = {
             "word": node.operator.word,
-            "label": labels.short_label(node.operator),
-            "sign": labels.SIGNS.get(node.operator.word, ""),
+            "label": operator_text(node.operator),
+            "sign": labels.sign_of(node.operator),
             "family": labels.family(node.operator),
             "attributes": labels.attributes(node.operator),
         }
@@ -174,10 +176,10 @@ def _layers(
 
 
 def _parts(
-    graph: Graph, parts: Sequence[Any], kinds: Mapping[str, str], index: Mapping[str, int]
+    graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str], index: Mapping[str, int]
 ) -> dict[str, Any]:
     """Parts and stages in order, and the layouts that parts share."""
-    alike: dict[Any, list[Any]] = {}
+    alike: dict[Any, list[Part]] = {}
     for part in parts:
         alike.setdefault(part.key, []).append(part)
     number = {key: count for count, key in enumerate(alike)}
@@ -190,9 +192,7 @@ def _parts(
                 "name": part.name,
                 "stage": stage_of.get(part.name, -1),
                 "block": escaped(scope.block) if scope else "",
-                "shortcut": ("projection" if scope.shortcut_layers else "identity")
-                if scope and scope.join
-                else "",
+                "shortcut": kinds.get(f"{scope.join} 1", "") if scope else "",
                 "first": index[part.layers[0]],
                 "count": len(part.layers),
                 "entries": [index[each] for each in part.entries],
@@ -207,13 +207,14 @@ def _parts(
 
 
 def _shortcut_kinds(graph: Graph) -> dict[str, str]:
-    """The kind of shortcut by ``target position`` of each edge that is on one: ``identity``, or ``projection`` where layers
-    stand on it."""
-    kinds = {}
+    """The kind of shortcut by ``target position`` of each edge that is on one: ``identity``, ``projection``, or
+    ``parameter_free`` where what stands on it has no parameters."""
+    view = View(graph)
+    kinds: dict[str, str] = {}
     for scope in graph.scopes.values():
         if not scope.join:
             continue
-        kind = "projection" if scope.shortcut_layers else "identity"
+        kind = view.shortcut_kind(scope)
         kinds[f"{scope.join} 1"] = kind
         for name in scope.shortcut_layers:
             kinds |= {f"{name} {position}": kind for position in range(len(graph[name].inputs))}
@@ -228,4 +229,4 @@ def _frozen(pairs: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(map(tuple, pairs))
 
 
-__all__ = ["LAYER_FIELDS", "local_name", "network_data"]
+__all__ = ["LAYER_FIELDS", "network_data"]

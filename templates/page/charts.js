@@ -9,12 +9,19 @@ const MEASURES = [
 function drawCharts(model) {
   const groups = model.groups.map((group) => ({ ...group, ...costs(group.layers) }));
   const pane = byId("charts");
-  const rows = groups.map((group) => [group.name, ...MEASURES.map(([, field, , exact]) => exact(group[field]))]);
+  const rows = groups.map((group) => [
+    group.name,
+    ...MEASURES.map(([, field, , exact]) => exact(group[field])),
+  ]);
   const numbers = table(rows, ["stage", ...MEASURES.map(([name]) => name)]);
   numbers.classList.add("numbers");
   pane.replaceChildren(
     ...MEASURES.map(([name, field, text]) => chart(name, groups, field, text)),
-    element("p", { class: "hint" }, "Activation memory is what all layers put out, as float32, for one image of the declared size."),
+    element(
+      "p",
+      { class: "hint" },
+      "Activation memory is what all layers put out, as float32, for one image of the declared size.",
+    ),
     element("details", {}, element("summary", {}, "The same as a table"), numbers),
   );
 }
@@ -30,16 +37,38 @@ function chart(name, groups, field, text) {
       "g",
       { class: colour(group.stage) },
       label(group.name, left - 8, y + 15, "end", 11),
-      drawn("rect", { x: left, y: y + 3, width: Math.max(1, (width * group[field]) / most), height: height - 7, rx: 3, class: "bar-box" }),
-      label(`${text(group[field])} · ${share}%`, left + (width * group[field]) / most + 6, y + 15, "value", 30),
+      drawn("rect", {
+        x: left,
+        y: y + 3,
+        width: Math.max(1, (width * group[field]) / most),
+        height: height - 7,
+        rx: 3,
+        class: "bar-box",
+      }),
+      label(
+        `${text(group[field])} · ${share}%`,
+        left + (width * group[field]) / most + 6,
+        y + 15,
+        "value",
+        30,
+      ),
     );
   });
-  const about = `${name} by stage: ${groups.map((group) => `${group.name} ${text(group[field])}`).join(", ")}`;
+  const said = `${name} by stage: ${groups.map((group) => `${group.name} ${text(group[field])}`).join(", ")}`;
   return element(
     "figure",
     {},
     element("figcaption", {}, element("strong", {}, name), ` ${text(total)}`),
-    drawn("svg", { viewBox: `0 0 400 ${groups.length * height}`, role: "img", "aria-label": about, class: "chart" }, ...bars),
+    drawn(
+      "svg",
+      {
+        viewBox: `0 0 400 ${groups.length * height}`,
+        role: "img",
+        "aria-label": said,
+        class: "chart",
+      },
+      ...bars,
+    ),
   );
 }
 
@@ -57,7 +86,13 @@ function drawAdds(model, actions) {
       "li",
       { class: add.holds ? "holds" : "fails" },
       button(layer.name, () => actions.choose(layer.key, true), { class: "link" }),
-      element("div", {}, add.sides[0] === add.sides[1] ? `both ${add.sides[0]}` : `${add.sides[0]} and ${add.sides[1]}`),
+      element(
+        "div",
+        {},
+        add.sides[0] === add.sides[1]
+          ? `both ${add.sides[0]}`
+          : `${add.sides[0]} and ${add.sides[1]}`,
+      ),
       add.holds ? null : element("div", { class: "why" }, add.verdict),
     );
   });

@@ -1,9 +1,23 @@
 // What is chosen, in full: a layer, a block, a stage, or the layers that a line stands for.
 
 function table(rows, head = null) {
-  const body = rows.filter(Boolean).map((cells) =>
-    element("tr", {}, element("th", { scope: "row" }, cells[0]), ...cells.slice(1).map((cell) => element("td", {}, ...[cell].flat()))));
-  const top = head ? element("thead", {}, element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word)))) : null;
+  const body = rows
+    .filter(Boolean)
+    .map((cells) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, cells[0]),
+        ...cells.slice(1).map((cell) => element("td", {}, ...[cell].flat())),
+      ),
+    );
+  const top = head
+    ? element(
+        "thead",
+        {},
+        element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word))),
+      )
+    : null;
   return element("table", {}, ...(top ? [top] : []), element("tbody", {}, ...body));
 }
 
@@ -17,12 +31,13 @@ function makeDetails(actions) {
   const pane = byId("selection");
   let model = null;
 
-  const linkTo = (thing) => button(thing.name, () => actions.choose(thing.key, true), { class: "link" });
+  const linkTo = (thing) =>
+    button(thing.name, () => actions.choose(thing.key, true), { class: "link" });
   const spread = (nodes) => nodes.flatMap((node, at) => (at ? [" ", node] : [node]));
 
-  function placeLinks(places) {
+  function placeLinks(stretches) {
     const seen = new Set();
-    return places.flatMap(({ file, first, last }) => {
+    return stretches.flatMap(({ file, first, last }) => {
       const name = file < 0 ? "source" : model.files[file].name;
       const text = `${name}:${first}${last > first ? `–${last}` : ""}`;
       if (seen.has(text)) return [];
@@ -71,7 +86,9 @@ function makeDetails(actions) {
         ["Parameters", count(layer.parameters)],
         ["MACs", count(layer.macs)],
         ["Activation memory", `${bytes(layer.memory)} (${count(shape.elements)} × 4 B)`],
-        ["Receptive field", layer.field ? `${dims(layer.field)} pixels` : "the whole image"],
+        inputs.length
+          ? ["Receptive field", layer.field ? `${dims(layer.field)} pixels` : "the whole image"]
+          : null,
         layer.stride ? ["Output stride", dims(layer.stride)] : null,
         ["Weighted layer", layer.weighted ? "yes, it counts" : "no"],
         ...places([layer], scopesAround(model, layer.name)),
@@ -81,7 +98,11 @@ function makeDetails(actions) {
       layer.tensors.length ? element("h3", {}, "Tensors in the state_dict") : null,
       layer.tensors.length
         ? table(
-            layer.tensors.map(([name, shape_, isTrained]) => [`${layer.name}.${name}`, shape_.length ? dims(shape_) : "1", isTrained ? "parameter" : "buffer"]),
+            layer.tensors.map(([name, shape_, isTrained]) => [
+              `${layer.name}.${name}`,
+              shape_.length ? dims(shape_) : "1",
+              isTrained ? "parameter" : "buffer",
+            ]),
             ["name", "shape", "kind"],
           )
         : null,
@@ -94,8 +115,17 @@ function makeDetails(actions) {
       "div",
       { class: `proof ${add.holds ? "holds" : "fails"}` },
       element("strong", {}, `Residual add: ${said}`),
-      table([["Residual path", add.sides[0]], ["Shortcut", add.sides[1]]]),
-      add.holds ? element("p", {}, "Both sides are the same function of H and W, and have the same channels.") : null,
+      table([
+        ["Residual path", add.sides[0]],
+        ["Shortcut", add.sides[1]],
+      ]),
+      add.holds
+        ? element(
+            "p",
+            {},
+            "Both sides are the same function of H and W, and have the same channels.",
+          )
+        : null,
     );
   }
 
@@ -141,10 +171,23 @@ function makeDetails(actions) {
   function ofLine({ name, line, layers }) {
     const shown = layers.slice(0, 80);
     return [
-      heading(`${name}:${line}`, layers.length ? `${plural(layers.length, "layer")} come${layers.length === 1 ? "s" : ""} from this line` : "no layer comes from this line"),
+      heading(
+        `${name}:${line}`,
+        layers.length
+          ? `${plural(layers.length, "layer")} come${layers.length === 1 ? "s" : ""} from this line`
+          : "no layer comes from this line",
+      ),
       layers.length ? table(sums(layers)) : null,
-      layers.length ? element("ul", { class: "names" }, ...shown.map((layer) => element("li", {}, linkTo(layer)))) : null,
-      layers.length > shown.length ? element("p", {}, `and ${count(layers.length - shown.length)} more`) : null,
+      layers.length
+        ? element(
+            "ul",
+            { class: "names" },
+            ...shown.map((layer) => element("li", {}, linkTo(layer))),
+          )
+        : null,
+      layers.length > shown.length
+        ? element("p", {}, `and ${count(layers.length - shown.length)} more`)
+        : null,
     ];
   }
 
@@ -152,7 +195,11 @@ function makeDetails(actions) {
     const { network } = model;
     return [
       heading(network.title, network.name),
-      element("p", { class: "hint" }, "Choose a layer, a block or a line: in the diagram, in the outline, in the spec or in the source."),
+      element(
+        "p",
+        { class: "hint" },
+        "Choose a layer, a block or a line: in the diagram, in the outline, in the spec or in the source.",
+      ),
       table([
         ["Input", `${dims(network.input.dims)}, or ${network.input.text}`],
         ["Output", network.output],
@@ -170,7 +217,9 @@ function makeDetails(actions) {
 
   function folding(key) {
     const isOpen = actions.isOpen(key);
-    return button(isOpen ? "Fold" : "Unfold", () => actions.toggle(key), { "aria-expanded": String(isOpen) });
+    return button(isOpen ? "Fold" : "Unfold", () => actions.toggle(key), {
+      "aria-expanded": String(isOpen),
+    });
   }
 
   return {

@@ -2,7 +2,8 @@
 
 const WORDS = {
   spec: /(#.*$)|("(?:[^"\\]|\\.)*"|'[^']*')|([A-Za-z_*"][\w.*]*(?=:(?:\s|$)))/g,
-  source: /(#.*$)|("(?:[^"\\]|\\.)*")|\b(class|def|return|import|from|for|in|if|is|else|elif|not|None|True|False)\b/g,
+  source:
+    /(#.*$)|("(?:[^"\\]|\\.)*")|\b(class|def|return|import|from|for|in|if|is|else|elif|not|None|True|False)\b/g,
 };
 
 // A line with its comments, texts and words in colours.
@@ -11,10 +12,22 @@ function coloured(text, pattern) {
   let end = 0;
   for (const match of text.matchAll(pattern)) {
     pieces.push(text.slice(end, match.index));
-    pieces.push(element("span", { class: match[1] ? "comment" : match[2] ? "string" : "word" }, match[0]));
+    pieces.push(
+      element("span", { class: match[1] ? "comment" : match[2] ? "string" : "word" }, match[0]),
+    );
     end = match.index + match[0].length;
   }
   return [...pieces, text.slice(end)].filter(Boolean);
+}
+
+// For each line whether it begins inside a text of three quotes.
+function insideTexts(lines) {
+  let isInside = false;
+  return lines.map((line) => {
+    const before = isInside;
+    if ((line.split('"""').length - 1) % 2) isInside = !isInside;
+    return before;
+  });
 }
 
 // A pane of texts; `kind` is "spec" or "source". Files are numbered as in the data, the source is -1.
@@ -24,6 +37,7 @@ function makeListing(kind, actions) {
 
   function listOf(name, text, file, linked, findings) {
     const lines = (text.endsWith("\n") ? text.slice(0, -1) : text).split("\n");
+    const inside = kind === "source" ? insideTexts(lines) : [];
     const options = lines.map((line, at) => {
       const said = findings.filter((each) => each.line === at + 1);
       return element(
@@ -32,16 +46,27 @@ function makeListing(kind, actions) {
           role: "option",
           id: `${kind}-${Math.max(file, 0)}-${at + 1}`,
           "aria-selected": "false",
+          "aria-label": line.trim() ? null : `line ${at + 1}, empty`,
           class: `line ${linked.has(at + 1) ? "linked" : ""} ${said.length ? "wrong" : ""}`,
           "data-line": at + 1,
         },
         element("span", { class: "number", "aria-hidden": "true" }, String(at + 1)),
-        element("code", {}, ...coloured(line, WORDS[kind])),
+        element(
+          "code",
+          {},
+          ...(inside[at] || line.trim().startsWith('"""')
+            ? [element("span", { class: "string" }, line)]
+            : coloured(line, WORDS[kind])),
+        ),
         ...said.map((each) => element("span", { class: "said" }, each.text)),
       );
     });
-    const label = `${name}, line by line; Enter shows the layers that come from a line`;
-    const box = element("div", { role: "listbox", tabindex: 0, class: "lines", "aria-label": label }, ...options);
+    const naming = `${name}, line by line; Enter shows the layers that come from a line`;
+    const box = element(
+      "div",
+      { role: "listbox", tabindex: 0, class: "lines", "aria-label": naming },
+      ...options,
+    );
     const list = { file, box, options, active: 0 };
     const goTo = (at) => {
       options[list.active].classList.remove("active");
@@ -51,7 +76,8 @@ function makeListing(kind, actions) {
     };
     const next = (by) => {
       let at = list.active + by;
-      while (at > 0 && at < options.length - 1 && !options[at].classList.contains("linked")) at += by;
+      while (at > 0 && at < options.length - 1 && !options[at].classList.contains("linked"))
+        at += by;
       goTo(at);
     };
     const KEYS = {
@@ -82,18 +108,26 @@ function makeListing(kind, actions) {
     // `texts` are [name, text, file]; `links` gives the lines of a file that layers come from.
     show(texts, links, findings) {
       const scroll = pane.scrollTop;
-      lists = texts.map(([name, text, file]) => listOf(name, text, file, links(file), findings.filter((each) => each.file === name)));
-      pane.replaceChildren(...lists.flatMap((list, at) => [
-        element("h3", {}, texts[at][0]),
-        list.box,
-      ]));
+      lists = texts.map(([name, text, file]) =>
+        listOf(
+          name,
+          text,
+          file,
+          links(file),
+          findings.filter((each) => each.file === name),
+        ),
+      );
+      pane.replaceChildren(
+        ...lists.flatMap((list, at) => [element("h3", {}, texts[at][0]), list.box]),
+      );
       pane.scrollTop = scroll;
     },
     // Mark the lines of these places, and bring the first of the near ones into sight.
     light({ near, around }, isScrolling = true) {
       let first = null;
       for (const list of lists) {
-        const isIn = (places, line) => places.some((each) => each.file === list.file && each.first <= line && line <= each.last);
+        const isIn = (places, line) =>
+          places.some((each) => each.file === list.file && each.first <= line && line <= each.last);
         list.options.forEach((option, at) => {
           const isNear = isIn(near, at + 1);
           option.classList.toggle("near", isNear);
@@ -111,7 +145,8 @@ function makeListing(kind, actions) {
       if (!option) return;
       list.goTo(line - 1);
       const [edge, box] = [pane.getBoundingClientRect(), option.getBoundingClientRect()];
-      if (box.top < edge.top + 30 || box.bottom > edge.bottom - 10) pane.scrollTop += box.top - edge.top - edge.height / 3;
+      if (box.top < edge.top + 30 || box.bottom > edge.bottom - 10)
+        pane.scrollTop += box.top - edge.top - edge.height / 3;
     },
   };
 }

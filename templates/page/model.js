@@ -16,10 +16,17 @@ function makeModel(network, files) {
   });
   const parts = network.parts.map((part) => {
     const inside = layers.slice(part.first, part.first + part.count);
-    const made = { ...part, key: `part:${part.name}`, layers: inside, layout: network.layouts[part.layout] };
+    const made = {
+      ...part,
+      key: `part:${part.name}`,
+      layers: inside,
+      layout: network.layouts[part.layout],
+    };
     for (const layer of inside) {
       layer.part = made;
-      layer.local = layer.name.startsWith(`${part.name}.`) ? layer.name.slice(part.name.length + 1) : layer.name;
+      layer.local = layer.name.startsWith(`${part.name}.`)
+        ? layer.name.slice(part.name.length + 1)
+        : layer.name;
     }
     return made;
   });
@@ -79,17 +86,17 @@ function layersOfScope(model, scope) {
 // the blocks they stand in.
 function placesOf(model, layers, scopes) {
   const { spans, lines } = model.network;
-  const near = [];
-  const around = [];
+  const near = new Map();
+  const around = new Map();
+  const put = (into, file, first, last) =>
+    into.set(`${file} ${first} ${last}`, { file, first, last });
   const add = (into, span, ...places) => {
-    if (span >= 0) into.push({ file: spans[span][0], first: spans[span][1], last: spans[span][3] });
-    for (const place of places) {
-      if (place >= 0) into.push({ file: -1, first: lines[place][0], last: lines[place][1] });
-    }
+    if (span >= 0) put(into, spans[span][0], spans[span][1], spans[span][3]);
+    for (const place of places) if (place >= 0) put(into, -1, ...lines[place]);
   };
   for (const layer of layers) add(near, layer.span, layer.constructed, layer.computed);
   for (const scope of scopes) add(layers.length ? around : near, scope.span, ...scope.lines);
-  return { near, around };
+  return { near: [...near.values()], around: [...around.values()] };
 }
 
 // The layers that a line stands for: those with the shortest stretch of text around it.
@@ -112,7 +119,8 @@ function layersAt(model, file, line) {
     }
   };
   for (const layer of model.layers) at(layer, [layer.constructed, layer.computed], () => [layer]);
-  for (const scope of model.scopes.values()) at(scope, scope.lines, () => layersOfScope(model, scope));
+  for (const scope of model.scopes.values())
+    at(scope, scope.lines, () => layersOfScope(model, scope));
   return [...found].sort((a, b) => a.index - b.index);
 }
 
@@ -120,7 +128,8 @@ function layersAt(model, file, line) {
 function linkedLines(model, file) {
   const linked = new Set();
   const { spans, lines } = model.network;
-  const stretches = file >= 0 ? spans.filter((span) => span[0] === file).map((span) => [span[1], span[3]]) : lines;
+  const stretches =
+    file >= 0 ? spans.filter((span) => span[0] === file).map((span) => [span[1], span[3]]) : lines;
   for (const [first, last] of stretches) {
     for (let line = first; line <= (last - first > 8 ? first : last); line += 1) linked.add(line);
   }

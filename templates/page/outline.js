@@ -19,14 +19,34 @@ function makeOutline(actions) {
       put(level, part.key, part.name, dims(output(part).dims), part.stage, isOpen, position, total);
       if (!isOpen) return;
       part.layers.forEach((layer, at) =>
-        put(level + 1, layer.key, layer.local, layer.operator.label, part.stage, null, at + 1, part.layers.length));
+        put(
+          level + 1,
+          layer.key,
+          layer.local,
+          layer.operator.label,
+          part.stage,
+          null,
+          at + 1,
+          part.layers.length,
+        ),
+      );
     };
     model.groups.forEach((group, at) => {
       if (group.stage < 0) putPart(group.parts[0], 1, at + 1, model.groups.length);
       else {
         const isOpen = unfolded.has(group.key);
-        put(1, group.key, group.name, `×${group.parts.length}`, group.stage, isOpen, at + 1, model.groups.length);
-        if (isOpen) group.parts.forEach((part, nth) => putPart(part, 2, nth + 1, group.parts.length));
+        put(
+          1,
+          group.key,
+          group.name,
+          `×${group.parts.length}`,
+          group.stage,
+          isOpen,
+          at + 1,
+          model.groups.length,
+        );
+        if (isOpen)
+          group.parts.forEach((part, nth) => putPart(part, 2, nth + 1, group.parts.length));
       }
     });
     return found;
@@ -59,7 +79,10 @@ function makeOutline(actions) {
         "aria-selected": String(row.key === lit.chosen),
         "data-at": at,
       },
-      element("span", { class: isParent ? `twist ${row.isOpen ? "open" : ""}` : "twist none", "aria-hidden": "true" }),
+      element("span", {
+        class: isParent ? `twist ${row.isOpen ? "open" : ""}` : "twist none",
+        "aria-hidden": "true",
+      }),
       element("span", { class: "label" }, row.name),
       element("span", { class: "note" }, row.note),
     );
@@ -69,12 +92,15 @@ function makeOutline(actions) {
     return node;
   }
 
-  function goTo(at) {
+  // Make a row the active one, and bring it into sight; `isFar` where it was chosen elsewhere: into the middle.
+  function goTo(at, isFar = false) {
     if (!rows.length) return;
     active = Math.min(rows.length - 1, Math.max(0, at));
     const top = active * ROW;
-    if (top < tree.scrollTop) tree.scrollTop = top;
-    if (top + ROW > tree.scrollTop + tree.clientHeight) tree.scrollTop = top + ROW - tree.clientHeight;
+    const foot = top + ROW - tree.clientHeight;
+    if (top < tree.scrollTop || foot > tree.scrollTop) {
+      tree.scrollTop = isFar ? (top + foot) / 2 : top < tree.scrollTop ? top : foot;
+    }
     draw();
   }
 
@@ -92,10 +118,11 @@ function makeOutline(actions) {
     PageUp: () => goTo(active - page()),
     Home: () => goTo(0),
     End: () => goTo(rows.length - 1),
-    ArrowRight: (row) => (row.isOpen === false ? actions.toggle(row.key) : row.isOpen && goTo(active + 1)),
+    ArrowRight: (row) =>
+      row.isOpen === false ? actions.toggle(row.key) : row.isOpen && goTo(active + 1),
     ArrowLeft: (row) => (row.isOpen ? actions.toggle(row.key) : goTo(parentOf(active))),
-    Enter: (row) => actions.choose(row.key),
-    " ": (row) => actions.choose(row.key),
+    Enter: (row) => actions.choose(row.key, true),
+    " ": (row) => actions.choose(row.key, true),
   };
   tree.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !rows.length) return;
@@ -107,11 +134,12 @@ function makeOutline(actions) {
     if (!node) return;
     active = Number(node.dataset.at);
     if (event.target.closest(".twist:not(.none)")) actions.toggle(rows[active].key);
-    else actions.choose(rows[active].key);
+    else actions.choose(rows[active].key, true);
   });
   tree.addEventListener("dblclick", (event) => {
     const node = event.target.closest("[data-at]");
-    if (node && rows[active].isOpen !== null && !event.target.closest(".twist")) actions.toggle(rows[active].key);
+    if (node && rows[active].isOpen !== null && !event.target.closest(".twist"))
+      actions.toggle(rows[active].key);
   });
   tree.addEventListener("scroll", draw, { passive: true });
   new ResizeObserver(draw).observe(tree);
@@ -128,7 +156,7 @@ function makeOutline(actions) {
     light(chosen, keys) {
       lit = { chosen, keys };
       const at = rows.findIndex((row) => row.key === chosen);
-      if (at >= 0) goTo(at);
+      if (at >= 0) goTo(at, true);
       else draw();
     },
   };

@@ -11,11 +11,13 @@ function makeSearch(actions) {
 
   function search() {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const rank = (name) => (name === words[0] ? 0 : name.endsWith(`.${words[0]}`) ? 1 : name.startsWith(words[0]) ? 2 : 3);
+    const rank = (name) =>
+      name === words[0] ? 0 : name.endsWith(`.${words[0]}`) ? 1 : name.startsWith(words[0]) ? 2 : 3;
     const all = [];
     for (const [key, { kind, thing }] of words.length ? model.keys : []) {
       const name = thing.name.toLowerCase();
-      if (words.every((word) => name.includes(word))) all.push({ key, thing, kind, rank: rank(name) });
+      if (words.every((word) => name.includes(word)))
+        all.push({ key, thing, kind, rank: rank(name) });
     }
     all.sort((a, b) => a.rank - b.rank);
     found = all.slice(0, MOST);
@@ -25,20 +27,49 @@ function makeSearch(actions) {
     draw();
     const more = all.length > MOST ? `, the first ${MOST} shown` : "";
     if (words.length) actions.say(`${plural(all.length, "result")}${more}`);
-    if (all.length > MOST) list.append(element("div", { class: "more", role: "presentation" }, `and ${count(all.length - MOST)} more`));
+    if (all.length > MOST)
+      list.append(
+        element(
+          "div",
+          { class: "more", role: "presentation" },
+          `and ${count(all.length - MOST)} more`,
+        ),
+      );
     if (words.length && !all.length) {
-      list.append(element("div", { role: "option", "aria-disabled": "true", "aria-selected": "false", class: "more" }, "no such name"));
+      list.append(
+        element(
+          "div",
+          { role: "option", "aria-disabled": "true", "aria-selected": "false", class: "more" },
+          "no such name",
+        ),
+      );
     }
   }
 
   function draw() {
-    list.replaceChildren(...found.map(({ key, thing, kind }, at) =>
-      element(
-        "div",
-        { role: "option", id: `result-${at}`, "aria-selected": String(at === active), "data-key": key },
-        element("span", { class: "label" }, thing.name),
-        element("span", { class: "note" }, kind === "layer" ? thing.operator.label : kind === "part" ? thing.block || "part" : "stage"),
-      )));
+    list.replaceChildren(
+      ...found.map(({ key, thing, kind }, at) =>
+        element(
+          "div",
+          {
+            role: "option",
+            id: `result-${at}`,
+            "aria-selected": String(at === active),
+            "data-key": key,
+          },
+          element("span", { class: "label" }, thing.name),
+          element(
+            "span",
+            { class: "note" },
+            kind === "layer"
+              ? thing.operator.label
+              : kind === "part"
+                ? thing.block || "part"
+                : "stage",
+          ),
+        ),
+      ),
+    );
     const current = found.length && !list.hidden ? `result-${active}` : "";
     if (current) field.setAttribute("aria-activedescendant", current);
     else field.removeAttribute("aria-activedescendant");

@@ -1,6 +1,8 @@
 // The shapes of the diagram: lines with round corners, boxes, blocks and stages. Each is an SVG element at its place.
 
 const ROUND = 8;
+const NAME = 18; // letters of a name that fit into a folded block or stage
+const SMALL = 24; // and of smaller text
 
 // A line through points, its corners rounded.
 function linePath(points, round = ROUND) {
@@ -50,45 +52,68 @@ function drawPill(unit) {
   );
 }
 
-function drawStage(unit, letters) {
+function drawStage(unit) {
   const group = unit.thing;
   const words = [...new Set(group.parts.map((part) => part.block).filter(Boolean))].join(", ");
   const back = group.parts.length > 1 ? [6, 3] : [];
   return drawn(
     "g",
-    { class: `unit stage ${colour(group.stage)}`, "data-key": group.key, transform: `translate(${unit.x} ${unit.y})` },
-    ...back.map((by) => drawn("rect", { x: by, y: by, width: BLOCK_WIDTH, height: STAGE_HEIGHT - 6, rx: 8, class: "box" })),
+    {
+      class: `unit stage ${colour(group.stage)}`,
+      "data-key": group.key,
+      transform: `translate(${unit.x} ${unit.y})`,
+    },
+    ...back.map((by) =>
+      drawn("rect", {
+        x: by,
+        y: by,
+        width: BLOCK_WIDTH,
+        height: STAGE_HEIGHT - 6,
+        rx: 8,
+        class: "box",
+      }),
+    ),
     drawn("rect", { width: BLOCK_WIDTH, height: STAGE_HEIGHT - 6, rx: 8, class: "box" }),
     folder(unit.key, 16, 18, false),
-    label(group.name, 30, 22, "strong", letters - 18),
+    label(group.name, 30, 22, "strong", NAME - 4),
     label(`×${group.parts.length}`, BLOCK_WIDTH - 12, 22, "end strong", 9),
-    label(words, 30, 37, "small", letters - 14),
-    label(dims(output(group.parts[group.parts.length - 1]).dims), 30, 50, "small", letters - 12),
+    label(words, 30, 37, "small", SMALL),
+    label(dims(output(group.parts[group.parts.length - 1]).dims), 30, 50, "small", SMALL),
   );
 }
 
-function drawBlock(unit, letters) {
+function drawBlock(unit) {
   const part = unit.thing;
   const top = part.shortcut ? BEFORE : 0;
   const children = [
     drawn("rect", { y: top, width: BLOCK_WIDTH, height: BLOCK_HEIGHT, rx: 7, class: "box" }),
     folder(unit.key, 16, top + BLOCK_HEIGHT / 2, false),
-    label(part.name, 30, top + 16, "strong", letters - 16),
-    label(dims(output(part).dims), 30, top + 30, "small", letters - 12),
+    label(cutInside(part.name, NAME), 30, top + 16, "strong", NAME),
+    label(dims(output(part).dims), 30, top + 30, "small", SMALL),
   ];
   if (part.shortcut) {
     const sum = BEFORE + BLOCK_HEIGHT + BEFORE + SIGN;
     const middle = BLOCK_WIDTH / 2;
     const right = BLOCK_WIDTH + REACH - 8;
     children.unshift(
-      drawn("path", { d: `M${middle} 0V${top}M${middle} ${top + BLOCK_HEIGHT}V${sum - SIGN}`, class: "link" }),
-      drawn("path", { d: linePath([middle, 2, right, 2, right, sum, middle + SIGN + 3, sum], 22), class: `shortcut ${part.shortcut}` }),
+      drawn("path", {
+        d: `M${middle} 0V${top}M${middle} ${top + BLOCK_HEIGHT}V${sum - SIGN}`,
+        class: "link",
+      }),
+      drawn("path", {
+        d: linePath([middle, 2, right, 2, right, sum, middle + SIGN + 3, sum], 22),
+        class: `shortcut ${part.shortcut}`,
+      }),
     );
     children.push(drawSign("+", middle, sum));
   }
   return drawn(
     "g",
-    { class: `unit block ${colour(part.stage)}`, "data-key": part.key, transform: `translate(${unit.x} ${unit.y})` },
+    {
+      class: `unit block ${colour(part.stage)}`,
+      "data-key": part.key,
+      transform: `translate(${unit.x} ${unit.y})`,
+    },
     ...children,
   );
 }
@@ -99,7 +124,10 @@ function drawSign(sign, x, y) {
     { class: "sign" },
     drawn("circle", { cx: x, cy: y, r: SIGN }),
     drawn("path", {
-      d: sign === "+" ? `M${x - 5} ${y}H${x + 5}M${x} ${y - 5}V${y + 5}` : `M${x - 4} ${y - 4}L${x + 4} ${y + 4}M${x - 4} ${y + 4}L${x + 4} ${y - 4}`,
+      d:
+        sign === "+"
+          ? `M${x - 5} ${y}H${x + 5}M${x} ${y - 5}V${y + 5}`
+          : `M${x - 4} ${y - 4}L${x + 4} ${y + 4}M${x - 4} ${y + 4}L${x + 4} ${y - 4}`,
     }),
   );
 }
@@ -107,34 +135,46 @@ function drawSign(sign, x, y) {
 // A block with its layers; from far away, its frame alone.
 function drawOpen(unit, model, isFar) {
   const part = unit.thing;
-  const { layout } = part;
   const children = [drawn("rect", { width: unit.width, height: unit.height, rx: 9, class: "box" })];
   if (!isFar) {
     const title = part.block ? `${part.name} · ${part.block}` : part.name;
-    children.push(folder(unit.key, 17, 18, true), label(title, 32, 22, "strong", Math.floor((unit.width - 44) / 6.4)));
-    children.push(drawLayers(part, model));
+    children.push(drawLayers(part, model, unit.inset));
+    children.push(
+      folder(unit.key, 17, 18, true),
+      label(title, 32, 22, "strong", Math.floor((unit.width - 44) / 7.6)),
+    );
   }
   return drawn(
     "g",
-    { class: `unit open ${colour(part.stage)}`, "data-key": part.key, transform: `translate(${unit.x} ${unit.y})` },
+    {
+      class: `unit open ${colour(part.stage)}`,
+      "data-key": part.key,
+      transform: `translate(${unit.x} ${unit.y})`,
+    },
     ...children,
   );
 }
 
-function drawLayers(part, model) {
+function drawLayers(part, model, inset) {
   const { layout } = part;
   const { letters } = model.network;
-  const inside = drawn("g", { transform: `translate(${PAD} ${TITLE + PAD})` });
+  const inside = drawn("g", { transform: `translate(${inset} ${TITLE})` });
   if (layout.entry !== null) {
-    inside.append(drawn("path", { d: `M${layout.entry} ${-TITLE - PAD}V0`, class: "link thin" }));
+    inside.append(
+      drawn("path", { d: `M${layout.entry[0]} ${-TITLE}V${layout.entry[1]}`, class: "link thin" }),
+    );
   }
   const [x, y, , height] = layout.boxes[layout.exit];
-  inside.append(drawn("path", { d: `M${x} ${y + height}V${layout.height + PAD}`, class: "link thin" }));
+  inside.append(
+    drawn("path", { d: `M${x} ${y + height}V${layout.height + PAD}`, class: "link thin" }),
+  );
   for (const [, , kind, points] of [...layout.edges].sort((a, b) => a[2].length - b[2].length)) {
-    inside.append(drawn("path", { d: linePath(points), class: kind ? `shortcut ${kind}` : "edge" }));
+    inside.append(
+      drawn("path", { d: linePath(points), class: kind ? `shortcut ${kind}` : "edge" }),
+    );
   }
-  layout.pills.forEach(([middle, top, width, tall], at) => {
-    const from = part.entries[at + 1];
+  for (const [entry, middle, top, width, tall] of layout.pills) {
+    const from = part.entries[entry];
     const name = from < 0 ? "input" : model.layers[from].name;
     inside.append(
       drawn(
@@ -144,23 +184,38 @@ function drawLayers(part, model) {
         label(name, middle, top + 13, "middle small", letters),
       ),
     );
-  });
+  }
   part.layers.forEach((layer, at) => inside.append(drawLayer(layer, layout.boxes[at], letters)));
   return inside;
 }
 
 function drawLayer(layer, [middle, top, width, height], letters) {
   const { operator } = layer;
-  const about = drawn("title", {});
-  about.textContent = `${layer.name}: ${operator.label} → ${dims(layer.shape.dims)}`;
+  const hint = drawn("title", {});
+  hint.textContent = `${layer.name}: ${operator.label} → ${dims(layer.shape.dims)}`;
   if (operator.sign) {
-    return drawn("g", { class: "layer join", "data-key": layer.key }, about, drawSign(operator.sign, middle, top + height / 2));
+    return drawn(
+      "g",
+      { class: "layer join", "data-key": layer.key },
+      hint,
+      drawSign(operator.sign, middle, top + height / 2),
+    );
   }
   return drawn(
     "g",
-    { class: `layer ${operator.family} ${layer.tensors.length ? "learned" : ""}`, "data-key": layer.key },
-    about,
-    drawn("rect", { x: middle - width / 2, y: top, width, height, rx: operator.family === "activation" ? height / 2 : 5, class: "box" }),
+    {
+      class: `layer ${operator.family} ${layer.tensors.length ? "learned" : ""}`,
+      "data-key": layer.key,
+    },
+    hint,
+    drawn("rect", {
+      x: middle - width / 2,
+      y: top,
+      width,
+      height,
+      rx: operator.family === "activation" ? height / 2 : 5,
+      class: "box",
+    }),
     label(operator.label, middle, top + 16, "middle strong", letters),
     label(layer.local, middle, top + 30, "middle small", letters),
   );

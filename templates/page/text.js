@@ -36,14 +36,23 @@ function plural(number, word) {
 
 // 11,689,512 as 11.7 M: three digits, for where there is little room.
 function short(number) {
-  for (const [size, unit] of [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
+  for (const [size, unit] of [
+    [1e12, " T"],
+    [1e9, " G"],
+    [1e6, " M"],
+    [1e3, " k"],
+  ]) {
     if (number >= size) return `${(number / size).toPrecision(3)}${unit}`;
   }
   return count(number);
 }
 
 function bytes(number) {
-  for (const [size, unit] of [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]) {
+  for (const [size, unit] of [
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ]) {
     if (number >= size) return `${(number / size).toPrecision(3)} ${unit}`;
   }
   return `${count(number)} B`;
@@ -55,4 +64,10 @@ function dims(shape) {
 
 function cut(text, letters) {
   return text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
+}
+
+// A long name without its middle: its end tells it from its neighbours.
+function cutInside(text, letters) {
+  const end = 5;
+  return text.length > letters ? `${text.slice(0, letters - end - 1)}…${text.slice(-end)}` : text;
 }

@@ -5,6 +5,7 @@ An output that is new is one more function in `OUTPUTS`.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Callable
 
@@ -18,6 +19,8 @@ from resnet_compiler.compare.as_json import difference_dict
 from resnet_compiler.compare.text import difference_text
 from resnet_compiler.console import json_text
 from resnet_compiler.graph import Graph
+from resnet_compiler.page.document import json_in_html
+from resnet_compiler.page.network import network_data
 from resnet_compiler.pipeline import Compilation
 from resnet_compiler.render import render
 from resnet_compiler.report import check_dict, summary_dict, summary_text
@@ -84,12 +87,31 @@ def card(graph: Graph) -> list[str]:
     return wrong
 
 
+def page(graph: Graph) -> list[str]:
+    """What a page shows, before it is in the page and as it stands in it."""
+    data = network_data(graph, [])
+    shown = hidden("\n".join(_strings(data)))
+    embedded = json_in_html(data)
+    markup = [f"{c} in the page's data" for c in "<>&" if c in embedded]
+    return [*shown, *markup, *([] if json.loads(embedded) else ["no data"])]
+
+
+def _strings(value: object) -> list[str]:
+    """Every string in JSON values, keys apart."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [text for each in value for text in _strings(each)]
+    return [value] if isinstance(value, str) else []
+
+
 OUTPUTS: tuple[Callable[[Graph], list[str]], ...] = (
     source,
     onnx_model,
     summary,
     difference_from_itself,
     card,
+    page,
 )
 
 

@@ -1,0 +1,224 @@
+"""The page to work in: the spec in an editor, its diagnostics below it, and beside it the network.
+
+What is shown follows what is typed; nothing here compiles or writes. Texts go into elements as text, never as HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resnet_compiler.library import data_folder
+from resnet_compiler.serve.findings import marks, tooltips
+from resnet_compiler.serve.live import Live, Snapshot
+from resnet_compiler.serve.workspace import SaveError
+
+if TYPE_CHECKING:
+    from nicegui import Client
+    from nicegui.element import Element
+
+    from resnet_compiler.serve.server import Studio
+
+
+def build_page(studio: Studio) -> None:
+    """Fill the page of a client that has just come, and follow what it types until it is gone."""
+    from nicegui import background_tasks, ui
+
+    client = ui.context.client
+    _add_head()
+    try:
+        name, live = studio.open()
+    except SaveError as reason:
+        ui.label(str(reason)).props("role=alert")
+        return
+    page = _Page(studio, client, live, name)
+    page.build()
+    live.told, live.pictured = page.show, page.redraw
+    following = background_tasks.create(live.follow(), name=f"compiling {name}")
+
+    def leave() -> None:
+        following.cancel()
+        studio.close(name)
+
+    client.on_delete(leave)
+    page.show(live.newest)
+    page.redraw(live.newest)
+
+
+def _add_head() -> None:
+    from nicegui import ui
+
+    folder = data_folder("templates") / "serve"
+    style, script = ((folder / name).read_text("utf-8") for name in ("serve.css", "serve.js"))
+    ui.add_head_html(f"<style>{style}</style><script>{script}</script>")
+
+
+@dataclass
+class _Page:
+    """The elements of one client's page."""
+
+    studio: Studio
+    client: Client
+    live: Live
+    name: str
+
+    def build(self) -> None:
+        from nicegui import ui
+
+        with ui.element("div").classes("serve"):
+            with ui.element("header"):
+                self.title = ui.label().props("role=heading aria-level=1").classes("title")
+                self.status = ui.label().props("role=status").classes("status")
+                self.downloads = [
+                    self._button(f"Download {file}", self._download(file))
+                    for file in ("model.py", "model.onnx")
+                ]
+                self.saving = self._button("Save", self._save)
+            with ui.element("main"):
+                with ui.element("section").classes("left").props('aria-label="Spec"'):
+                    self.editor = ui.codemirror(
+                        self.live.text,
+                        language="YAML",
+                        theme="githubLight",
+                        indent="  ",
+                        on_change=lambda event: self._typed(event.value),
+                        keymap={"Mod-s": self._save},
+                    ).classes("editor")
+                    self.findings = (
+                        ui.element("div")
+                        .classes("findings")
+                        .props('role=region aria-label="Diagnostics" tabindex=0')
+                    )
+                with ui.element("section").classes("right").props('aria-label="Network"'):
+                    self.note = ui.label().classes("note")
+                    self.frame = (
+                        ui.element("iframe")
+                        .props(f'src="/live/{self.name}/page" title="The network"')
+                        .classes("network")
+                    )
+        self._run(f"begin({self.editor.id}, {self.frame.id}, '/live/{self.name}/data')")
+
+    def _button(self, text: str, action: Callable[[], None]) -> Element:
+        from nicegui import ui
+
+        with ui.element("button").props("type=button").on("click", action) as button:
+            ui.label(text)
+        return button
+
+    def _run(self, call: str) -> None:
+        """Have the page's script do something; the call holds numbers and names of our own."""
+        self.client.run_javascript(f"resnetcServe.{call}")
+
+    def _typed(self, text: str) -> None:
+        self.live.type(text)
+        self._show_name()
+
+    def _show_name(self) -> None:
+        workspace = self.live.workspace
+        is_new = workspace.path is None
+        is_dirty = is_new or self.live.text != workspace.text
+        name = f"{workspace.name}.yaml" if workspace.path is None else workspace.path.name
+        said = f"{name}{' (not saved)' if is_dirty else ''}"
+        if self.title.text != said:
+            self.title.text = said
+            unsaved = "true" if self.live.text != workspace.text else "false"
+            self._run(f"setUnsaved({unsaved})")
+
+    def redraw(self, made: Snapshot) -> None:
+        """Have the frame show the network of a text; of one that is wrong, what it has, in grey."""
+        self._run(f"refresh({'true' if made.shown.graph is None else 'false'})")
+
+    def show(self, made: Snapshot) -> None:
+        """Show what there is to say of a text."""
+        is_wrong = made.compilation.graph is None
+        with self.client:
+            self._show_name()
+            self.editor.run_method("setDecorations", marks(made.findings))
+            self.editor.run_method("setLineTooltips", tooltips(made.findings))
+            self.status.text = made.status
+            self.status.classes(add="wrong" if is_wrong else "", remove="" if is_wrong else "wrong")
+            self.note.text = _note(made, self.live.good is not None)
+            self.note.set_visibility(bool(self.note.text))
+            for button in self.downloads:
+                button.props(
+                    add="disabled" if is_wrong else "", remove="" if is_wrong else "disabled"
+                )
+            self._show_findings(made)
+
+    def _show_findings(self, made: Snapshot) -> None:
+        from nicegui import ui
+
+        self.findings.clear()
+        with self.findings:
+            for each in made.findings:
+                with ui.element("button").props("type=button") as item:
+                    item.classes(f"finding {each.severity}")
+                    ui.label(each.text)
+                if each.start is not None and each.end is not None:
+                    start, end = (_utf16(made.text, at) for at in (each.start, each.end))
+                    item.on("click", js_handler=f"() => resnetcServe.choose({start}, {end})")
+            more = len(made.compilation.diagnostics) - len(made.findings)
+            if more > 0:
+                ui.label(f"and {more} more").classes("finding")
+        self.findings.set_visibility(bool(made.findings))
+
+    def _download(self, file: str) -> Callable[[], None]:
+        from nicegui import ui
+
+        return lambda: ui.download(f"/live/{self.name}/{file}", file)
+
+    def _save(self) -> None:
+        if self.live.workspace.path is None:
+            self._ask_name()
+        else:
+            self._save_as(None)
+
+    def _save_as(self, name: str | None) -> bool:
+        from nicegui import ui
+
+        try:
+            path = self.live.workspace.save(self.live.text, name)
+        except SaveError as reason:
+            ui.notify(str(reason), type="negative", multi_line=True)
+            return False
+        self.studio.saved = path
+        self._show_name()
+        ui.notify(f"saved {path.name}", color="grey-9", text_color="white")
+        return True
+
+    def _ask_name(self) -> None:
+        from nicegui import ui
+
+        with (
+            ui.dialog(value=True).props('aria-label="Save"') as dialog,
+            ui.element("div").classes("ask"),
+        ):
+            ui.label("Save as a new spec in the folder where resnetc was started")
+            asked = ui.input("Name", value=self.live.workspace.name).props("autofocus outlined")
+
+            def save() -> None:
+                if self._save_as(str(asked.value or "")):
+                    dialog.close()
+
+            asked.on("keydown.enter", save)
+            with ui.element("div").classes("choices"):
+                self._button("Cancel", lambda: dialog.submit(None))
+                self._button("Save", save)
+        dialog.on("hide", dialog.delete)
+
+
+def _note(made: Snapshot, is_there: bool) -> str:
+    """What is to be known of the network that is shown; ``is_there``: whether there is one at all."""
+    if made.compilation.graph is not None:
+        return ""
+    if made.shown.graph is not None:
+        return "This network is not what `expect` says."
+    if is_there:
+        return "The spec is wrong. This is the network as it was before."
+    return "The spec is wrong. Its network is shown here once it is right."
+
+
+def _utf16(text: str, offset: int) -> int:
+    """An offset into a text as the browser counts it."""
+    return len(text[:offset].encode("utf-16-le", errors="surrogatepass")) // 2

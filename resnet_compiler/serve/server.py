@@ -1,0 +1,198 @@
+"""The application and its sockets: the page, the data and the downloads of each open page, on loopback only."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import pathlib
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from resnet_compiler.limits import Limits
+from resnet_compiler.serve.guard import Guard
+from resnet_compiler.serve.live import Live
+from resnet_compiler.serve.workspace import Workspace
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Response
+
+LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+
+
+class PortTakenError(OSError):
+    """Somebody else listens at the port."""
+
+
+@dataclass(slots=True)
+class Studio:
+    """What is served: how to open the spec, and the pages that are open, each under a name nobody can guess."""
+
+    open_workspace: Callable[[], Workspace]
+    limits: Limits
+    saved: pathlib.Path | None = None
+    """Where a spec without a file was saved: the pages that are opened from then on have that file."""
+    pages: dict[str, Live] = field(default_factory=dict)
+
+    def open(self) -> tuple[str, Live]:
+        """Another page, with the spec as it is on disk now, and its name.
+
+        Raises:
+            SaveError: the spec cannot be read.
+        """
+        name = secrets.token_urlsafe(16)
+        workspace = Workspace.opened(self.saved) if self.saved else self.open_workspace()
+        self.pages[name] = Live.begun(workspace, self.limits)
+        return name, self.pages[name]
+
+    def close(self, name: str) -> None:
+        """Forget a page."""
+        self.pages.pop(name, None)
+
+
+def application(studio: Studio) -> FastAPI:
+    """The web application, without the guard around it."""
+    from fastapi import FastAPI
+    from nicegui import app as pages
+    from nicegui import ui
+
+    from resnet_compiler.serve.editor import build_page
+
+    # no bar runs across the page at every request: there is one for each change of the text
+    pages.config.quasar_config["loadingBar"]["skipHijack"] = True
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    _add_routes(app, studio)
+    ui.page("/", title="resnetc")(lambda: build_page(studio))
+    ui.run_with(
+        app,
+        title="resnetc",
+        language="en-US",
+        dark=None,
+        favicon=_ICON,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    return app
+
+
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M9 2v28M9 8h9a8 8 0 0 1 0 16H9" fill="none" '
+    'stroke="#3a6ea5" stroke-width="4"/></svg>'
+)
+
+
+def _add_routes(app: FastAPI, studio: Studio) -> None:
+    from fastapi import HTTPException
+    from fastapi.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+
+    from resnet_compiler import api
+    from resnet_compiler.graph import Graph
+    from resnet_compiler.page import page_html
+    from resnet_compiler.pipeline import compile_file
+
+    def live(name: str) -> Live:
+        if name not in studio.pages:
+            raise HTTPException(404)
+        return studio.pages[name]
+
+    def graph(name: str) -> Graph:
+        """The network of the text as it is now, compiled or not."""
+        page = live(name)
+        found = compile_file(page.workspace.spec, text=page.text, limits=page.limits)
+        if found.graph is None:
+            raise HTTPException(409, "the spec is wrong; mend it first")
+        return found.graph
+
+    @app.get("/live/{name}/page", response_model=None)
+    def page(name: str) -> Response:
+        of = live(name)
+        return HTMLResponse(page_html((of.good or of.newest).shown), headers=_FRESH)
+
+    @app.get("/live/{name}/data", response_model=None)
+    def data(name: str) -> Response:
+        return Response(live(name).data, media_type="application/json", headers=_FRESH)
+
+    @app.get("/live/{name}/model.py", response_model=None)
+    def source(name: str) -> Response:
+        return PlainTextResponse(api.emit_pytorch(graph(name)), headers=_attached("model.py"))
+
+    @app.get("/live/{name}/model.onnx", response_model=None)
+    def onnx_model(name: str) -> Response:
+        files = api.onnx_files(graph(name), "model.onnx")
+        if len(files) > 1:
+            raise HTTPException(409, "the weights need a file of their own: use `resnetc build`")
+        pieces: Iterator[bytes] = iter(files["model.onnx"])
+        return StreamingResponse(
+            pieces, media_type="application/octet-stream", headers=_attached("model.onnx")
+        )
+
+
+_FRESH = {"cache-control": "no-store"}
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {**_FRESH, "content-disposition": f'attachment; filename="{name}"'}
+
+
+def loopback_sockets(port: int) -> tuple[list[socket.socket], int]:
+    """Sockets that listen at one port of every loopback address there is, and that port; 0 takes one that is free.
+
+    Raises:
+        PortTakenError: the port is not free.
+    """
+    opened: list[socket.socket] = []
+    try:
+        for family, address in LOOPBACK:
+            try:
+                opened.append(_listening(family, address, port))
+            except OSError as reason:
+                if opened and reason.errno in (
+                    errno.EADDRNOTAVAIL,
+                    errno.EAFNOSUPPORT,
+                    errno.EPROTONOSUPPORT,
+                ):
+                    continue  # a machine without IPv6
+                raise
+            port = opened[0].getsockname()[1]
+    except OSError as reason:
+        for each in opened:
+            each.close()
+        raise PortTakenError(reason.errno, reason.strerror) from None
+    return opened, port
+
+
+def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen()  # a browser that is faster than the start of the server waits for it
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def serve(studio: Studio, sockets: list[socket.socket], port: int) -> None:
+    """Serve until the process is told to end.
+
+    Raises:
+        KeyboardInterrupt: by the user.
+    """
+    import uvicorn
+
+    guarded = Guard(application(studio), port)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays; to look through it again and again takes longer than a compilation
+    config = uvicorn.Config(
+        guarded,
+        log_level="warning",
+        lifespan="on",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=sockets)

@@ -1,0 +1,106 @@
+"""What may be saved: the file that was opened, or one new file in the folder that `serve` was started in."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from dataclasses import dataclass, field
+
+from resnet_compiler.diagnostics import SpecError
+from resnet_compiler.library import SpecFile
+from resnet_compiler.output import write_all
+from resnet_compiler.paths import stays_inside
+
+FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}(\.yaml)?")
+"""What a new file may be called: one word, no folder. The suffix may be left out."""
+
+
+class SaveError(Exception):
+    """A text is not saved; the message is for the user, and says what to do."""
+
+
+@dataclass(slots=True)
+class Workspace:
+    """One spec on its way to disk.
+
+    ``path`` is the file that was opened; None for a text without one, which is saved under a new name in ``folder``.
+    ``text`` is what the file held when it was last read or written, with line feeds alone.
+    """
+
+    folder: pathlib.Path
+    path: pathlib.Path | None
+    text: str
+    name: str = "my_resnet"
+    """What a new file is called unless the user says otherwise, without suffix."""
+    line_break: str = field(default="\n")
+
+    @classmethod
+    def opened(cls, path: pathlib.Path) -> Workspace:
+        """The workspace of a file.
+
+        Raises:
+            SaveError: it cannot be read as UTF-8.
+        """
+        text = _read(path)
+        line_break = "\r\n" if "\r\n" in text else "\n"
+        plain = text.replace("\r\n", "\n")
+        return cls(path.parent, path, plain, path.stem, line_break)
+
+    @property
+    def spec(self) -> SpecFile:
+        """How a compilation is to call the text, and where it is to look for what the text names."""
+        path = self.path or self.folder / f"{self.name}.yaml"
+        return SpecFile(path.as_posix(), path)
+
+    def save(self, text: str, name: str | None = None) -> pathlib.Path:
+        """Write the text to its file.
+
+        Args:
+            text: the spec.
+            name: of the new file, where none was opened; it is that of the workspace from then on.
+
+        Returns:
+            Where it was written.
+
+        Raises:
+            SaveError: the name is not one, the file is a link, is there already, or was changed by somebody else.
+        """
+        path = self.path or self._new(name)
+        if path.is_symlink():
+            raise SaveError(
+                f"{path.name} is a link, which saving would replace; open what it leads to"
+            )
+        if not stays_inside(path, self.folder):
+            raise SaveError(f"{path.name} is not in the folder {self.folder.name}")
+        if self.path is None:
+            if path.exists():
+                raise SaveError(f"{path.name} is there already; choose another name")
+        elif path.exists() and _read(path).replace("\r\n", "\n") != self.text:
+            raise SaveError(
+                f"{path.name} was changed on disk meanwhile; load the page anew to see it"
+            )
+        try:
+            write_all({path: [text.replace("\n", self.line_break).encode()]})
+        except SpecError as failure:
+            raise SaveError(failure.diagnostics[0].summary) from None
+        except UnicodeEncodeError:
+            raise SaveError("the text has characters that no file can hold") from None
+        self.path, self.text, self.name = path, text, path.stem
+        return path
+
+    def _new(self, name: str | None) -> pathlib.Path:
+        if name is None or not FILE_NAME.fullmatch(name):
+            raise SaveError(
+                "a name has letters, digits, `_` and `-`, and begins with a letter or `_`"
+            )
+        return self.folder / f"{name.removesuffix('.yaml')}.yaml"
+
+
+def _read(path: pathlib.Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise SaveError(f"{path.as_posix()} is not UTF-8 text") from None
+    except OSError as reason:
+        said = (reason.strerror or str(reason)).lower()
+        raise SaveError(f"cannot read {path.as_posix()}: {said}") from None
