@@ -41,8 +41,8 @@ def bench(
     graphs = reading(limit, style.value).graphs_or_exit([spec])
     if len(graphs) != 1:
         misuse(f"one spec is timed at a time, and {spec} has {len(graphs)}")
-    from resnet_compiler.bench import MissingProvider, check_provider
-    from resnet_compiler.bench import bench as measure
+    from resnet_compiler.bench.providers import MissingProvider, check_provider
+    from resnet_compiler.bench.providers import bench as measure
 
     try:
         check_provider(provider.value)
