@@ -25,6 +25,7 @@ COPIED = {"cpu": 2**28, "cuda": 2**30}
 ENOUGH = 0.3
 """Seconds for each measurement."""
 LEAST_RUNS = 3
+HALVES = ("float16", "bfloat16")
 
 Rate = float | None
 
@@ -87,6 +88,9 @@ def main(arguments: Sequence[str]) -> None:
     rates = {
         name: _int8(device, count) if name == "int8" else product(name) for name in precisions
     }
+    for name in [each for each in rates if each in HALVES]:
+        # where there is no fast arithmetic for a half precision, its numbers are computed with in float32
+        rates[name] = max(rates[name] or 0.0, rates.get("float32") or product("float32") or 0.0)
     used = "torch" if with_torch else "numpy"
     print(json.dumps({"with": used, "rates": rates, "bandwidth": bandwidth()}))
 
