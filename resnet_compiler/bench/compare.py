@@ -99,9 +99,7 @@ def missing(contender: Contender) -> str:
     if not absent:
         return ""
     are = "is" if len(absent) == 1 else "are"
-    return (
-        f"{' and '.join(absent)} {are} not installed: pip install 'resnet-compiler[benchmark]'"
-    )
+    return f"{' and '.join(absent)} {are} not installed: pip install 'resnet-compiler[benchmark]'"
 
 
 def _asked(
@@ -153,9 +151,7 @@ def _with_files(
         if not missing(CONTENDERS[name]):
             names += CONTENDERS[name].files("float32")
             break
-    refused = write_files(
-        graph, folder, names, max(COMPARED, *options.batches), options.device
-    )
+    refused = write_files(graph, folder, names, max(COMPARED, *options.batches), options.device)
     for job, files in needed.items():
         if job.batch == options.batches[0]:
             why = [refused[name] for name in files if name in refused]

@@ -69,7 +69,7 @@ def check_device(device: str) -> None:
         raise MissingDevice(
             "CUDA is reached through torch, which is not installed: pip install 'resnet-compiler[torch]'"
         ) from None
-    if not torch.backends.cuda.is_built():
+    if torch.version.cuda is None:
         raise MissingDevice(
             f"torch {torch.__version__} was built without CUDA: install torch's build with it, on a "
             "machine with an NVIDIA GPU"

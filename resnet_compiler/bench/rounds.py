@@ -34,7 +34,7 @@ class Process:
             CannotRun: it cannot take part.
         """
         self.job = job
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -19,7 +19,11 @@ def _model(job: Job) -> tuple[Any, str]:
     """A model to compile, and whose it is."""
     try:
         model = torchvision_model(job)
-    except (CannotRun, ImportError, RuntimeError):  # its compiled operators need the torch they were built for
+    except (
+        CannotRun,
+        ImportError,
+        RuntimeError,
+    ):  # its compiled operators need the torch they were built for
         return training_source(job), "torch-source"
     return placed(model, job), "torchvision"
 

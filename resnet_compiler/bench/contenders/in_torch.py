@@ -42,7 +42,8 @@ def weights(job: Job) -> dict[str, torch.Tensor]:
     """The weights that every contender runs, by name."""
     from safetensors.torch import load_file
 
-    return load_file(job.path(WEIGHTS))
+    found: dict[str, torch.Tensor] = load_file(job.path(WEIGHTS))
+    return found
 
 
 def image(job: Job) -> torch.Tensor:
@@ -51,7 +52,8 @@ def image(job: Job) -> torch.Tensor:
     import torch
 
     values = torch.from_numpy(np.load(job.path(IMAGE))[: job.batch])
-    return placed(values, job)
+    given: torch.Tensor = placed(values, job)
+    return given
 
 
 def placed(what: Any, job: Job) -> Any:

@@ -15,9 +15,7 @@ def _session(job: Job) -> Running:
     wanted = PROVIDERS[job.device]
     if wanted not in onnxruntime.get_available_providers():
         has = ", ".join(onnxruntime.get_available_providers())
-        raise CannotRun(
-            f"this onnxruntime ({onnxruntime.__version__}) has no {wanted}, only {has}"
-        )
+        raise CannotRun(f"this onnxruntime ({onnxruntime.__version__}) has no {wanted}, only {has}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = job.threads
     options.log_severity_level = 3
