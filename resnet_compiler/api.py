@@ -81,6 +81,19 @@ def emit_pytorch(network: Graph | Folded) -> str:
     return emit_pytorch(graph_of(network), __version__)
 
 
+def emit_inference(graph: Graph) -> str:
+    """The network for inference as PyTorch source: norms in the weights, adds and ReLUs in the convolutions.
+
+    Its `load_state_dict` takes the state_dict of the network that was trained (that of `emit_pytorch`) and folds it; its
+    own names are those without the norms. `prepare` makes it ready for a device: channels-last, oneDNN's or cuDNN's fused
+    operators, half precision, a CUDA graph.
+    """
+    from resnet_compiler.emit.pytorch import emit_pytorch
+    from resnet_compiler.passes import INFERENCE, run
+
+    return emit_pytorch(run(graph, INFERENCE)[0], __version__)
+
+
 def build_onnx(
     network: Graph | Folded,
     *,

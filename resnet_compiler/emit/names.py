@@ -30,7 +30,15 @@ CONTAINER_ATTRIBUTES = frozenset(
 )
 """Attributes of torch's containers of modules besides: a member of that name would hide one."""
 
-SUPPORT_CLASSES = ("StdConv2d", "BlurPool2d", "DropPath", "LayerNorm2d", "GroupStatistic")
+SUPPORT_CLASSES = (
+    "StdConv2d",
+    "BlurPool2d",
+    "DropPath",
+    "LayerNorm2d",
+    "GroupStatistic",
+    "FusedConv2d",
+    "Prepared",
+)
 """Classes that the templates in `support/` define."""
 
 IMPORTED_NAMES = ("nn", "torch", "F", "Tensor", "OrderedDict")

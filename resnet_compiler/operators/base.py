@@ -289,6 +289,10 @@ class Operator:
         """Pairs of dimensions (position, first input's, other input's) that must be equal for every input size."""
         return []
 
+    def sides(self, inputs: Sequence[Shape]) -> tuple[Shape, ...]:
+        """The shapes that a join joins, the residual path's first."""
+        return tuple(inputs[:2])
+
     def tensors(self, inputs: Sequence[Shape]) -> tuple[Tensor, ...]:
         """The tensors the layer owns, in the order of PyTorch's ``state_dict``."""
         return ()

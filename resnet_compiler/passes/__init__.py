@@ -10,6 +10,7 @@ from resnet_compiler.passes.base import Derive, Pass, run, unchanged
 from resnet_compiler.passes.drop_identities import drop_identities
 from resnet_compiler.passes.fold_batch_norm import fold_batch_norm
 from resnet_compiler.passes.fold_leading_batch_norm import fold_leading_batch_norm
+from resnet_compiler.passes.fuse_convolutions import fuse_convolutions
 from resnet_compiler.passes.standardize_weights import standardize_weights
 
 PIPELINE: tuple[Pass, ...] = (
@@ -20,4 +21,7 @@ PIPELINE: tuple[Pass, ...] = (
 )
 """What `fold` runs, in this order."""
 
-__all__ = ["PIPELINE", "Derive", "Pass", "run", "unchanged"]
+INFERENCE: tuple[Pass, ...] = (drop_identities, fuse_convolutions)
+"""What stands behind the source for inference: it folds when it loads, so no pass does it before."""
+
+__all__ = ["INFERENCE", "PIPELINE", "Derive", "Pass", "run", "unchanged"]

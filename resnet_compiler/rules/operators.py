@@ -97,7 +97,7 @@ def proofs_are_true(view: View) -> Iterator[Finding]:
             yield name, "there are two proofs of it"
         seen.add(name)
         kind = view.joins[name]
-        if (proof.left, proof.right) != kind.inputs[:2]:
+        if (proof.left, proof.right) != kind.operator.sides(kind.inputs):
             yield name, "its proof is of other shapes"
         if proof.residual != (name in residual):
             yield name, "its proof is wrong about whether it ends a residual path"

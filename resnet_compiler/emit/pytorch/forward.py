@@ -146,7 +146,8 @@ def _expression(step: Step, operands: Sequence[tuple[str, str]]) -> str:
     if step.view is not None:
         return f"self.{step.attribute}{step.view}"
     if step.tree is not None:
-        return f"self.{step.attribute}({step.input_format.format(_bracketed(operands[0], step.input_format))})"
+        first = step.input_format.format(_bracketed(operands[0], step.input_format))
+        return f"self.{step.attribute}({', '.join([first, *(text for text, _ in operands[1:])])})"
     needed = TIGHTNESS[step.operands]
     texts = [text if TIGHTNESS[binds] >= needed else f"({text})" for text, binds in operands]
     values = {}

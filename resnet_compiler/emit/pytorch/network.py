@@ -34,7 +34,7 @@ class ClassText:
         return [*self.init_head, *self.init_body, *self.forward]
 
 
-def network_class(graph: Graph, body: Body, name: str) -> ClassText:
+def network_class(graph: Graph, body: Body, name: str, last: Sequence[str] = ()) -> ClassText:
     """The class of the whole network. Input (N, in_channels, H, W), output (N, num_classes) or a feature map."""
     attributes = dict(body.attributes)
     parameters = []
@@ -45,6 +45,7 @@ def network_class(graph: Graph, body: Body, name: str) -> ClassText:
     init = ["        super().__init__()"]
     for attribute, tree in attributes.items():
         init += fitted(f"self.{attribute} = ", tree, 2)
+    init += [f"        {line}" for line in last]
     head = signature("def __init__(", ["self", *parameters], ") -> None:", 1)
     forward = _forward(graph, body)
     return ClassText(

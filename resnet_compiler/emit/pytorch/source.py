@@ -20,6 +20,9 @@ from resnet_compiler.graph import INPUT, Graph, Scope
 from resnet_compiler.operators.base import REQUIRED, TorchModule
 from resnet_compiler.templating import environment
 
+FOLDING = ("self.register_load_state_dict_pre_hook(fold_norms)",)
+"""What the constructor of a fused network ends with: it loads what was trained."""
+
 
 def emit_pytorch(graph: Graph, version: str) -> str:
     """The PyTorch module of a graph, as source that `ruff format` leaves as it is.
@@ -37,9 +40,11 @@ def emit_pytorch(graph: Graph, version: str) -> str:
     root = bodies.body(
         _root_scope(graph), _steps(bodies, "", members), [s.exit for s in graph.stages]
     )
-    main = network_class(graph, root, root_name)
-    classes = [class_text(definition) for definition in generaliser.definitions]
     support = _support(graph)
+    is_fused = "fused_conv" in support
+    main = network_class(graph, root, root_name, FOLDING if is_fused else ())
+    classes = [class_text(definition) for definition in generaliser.definitions]
+    support += ["prepared"] if is_fused else []
     texts = [environment().get_template(f"support/{name}.py.j2").render() for name in support]
     code = "\n".join([*texts, *(line for each in (*classes, main) for line in each.lines)])
     return (
