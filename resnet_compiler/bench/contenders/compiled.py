@@ -23,7 +23,7 @@ def _model(job: Job) -> tuple[Any, str]:
         CannotRun,
         ImportError,
         RuntimeError,
-    ):  # its compiled operators need the torch they were built for
+    ):  # its operators need the torch they are built for
         return training_source(job), "torch-source"
     return placed(model, job), "torchvision"
 
@@ -36,7 +36,7 @@ def _compiled(job: Job) -> Running:
     if job.device == "cpu":
         settings = importlib.import_module("torch._inductor.config")
         settings.freezing = True  # type: ignore[attr-defined]
-        compiled = torch.compile(model)
+        compiled: Any = torch.compile(model)
     else:
         compiled = torch.compile(model, mode="max-autotune")
 

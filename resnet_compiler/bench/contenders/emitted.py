@@ -36,11 +36,9 @@ def _inference(job: Job, cuda_graph: bool = False) -> Running:
     network = getattr(module, job.class_name)()
     network.load_state_dict(weights(job))
     given = image(job)
-    kind = getattr(torch, job.precision)
-    with torch.inference_mode():
-        call = module.prepare(
-            network.eval().to(job.device), given, dtype=kind, cuda_graph=cuda_graph
-        )
+    call = module.Prepared(
+        network.eval(), given, dtype=getattr(torch, job.precision), cuda_graph=cuda_graph
+    )
     return running(call, given, job)
 
 
