@@ -283,7 +283,7 @@ def test_differences(tmp_path: pathlib.Path) -> None:
     expected = np.array([[1.0, -4.0], [2.0, 3.0]])
     for found, far in (
         (expected, 0),
-        (expected[:1] + [[0, 1.0]], 0.25),
+        (np.add(expected[:1], [[0.0, 1.0]]), 0.25),
         (expected[:, :1], float("inf")),
         (expected * np.nan, float("inf")),
     ):
@@ -359,6 +359,10 @@ def test_end_to_end(tmp_path: pathlib.Path) -> None:
         assert len(each["seconds"]) == 2 and each["of_limit"] > 0 and each["peak_bytes"] > 2**20
         assert each["difference"] <= comparing.TOLERANCES[each["precision"]]
         assert f"{each['contender']}" in result.stdout
+    machine = record["machine"]
+    assert machine["title"].endswith("1 threads") and 1e8 < machine["bytes_per_second"] < 1e13
+    rates = machine["operations_per_second"]
+    assert rates.keys() == {"float32", "int8"} and all(1e8 < rate < 1e14 for rate in rates.values())
     assert str(tmp_path) not in json.dumps(record)
     assert b"<svg" in (tmp_path / "out.svg").read_bytes()
 
@@ -378,7 +382,7 @@ def test_without_cuda_it_says_what_is_missing() -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    with pytest.raises(MissingDevice, match="built without CUDA|no NVIDIA GPU"):
+    with pytest.raises(MissingDevice, match=r"built without CUDA|no NVIDIA GPU"):
         check_device("cuda")
     result = bench("--device", "cuda")
     assert (result.exit_code, result.stdout) == (MISUSE, "")

@@ -75,8 +75,8 @@ def test_an_add_is_worked_out_where_its_last_side_is_made_and_reads_the_other() 
 def test_what_two_layers_read_is_written() -> None:
     graph = compile_layers(
         "conv: {conv: {out: 8, kernel: 1}}",
-        "gate: {op: sigmoid}",
-        "both: {op: mul, from: [conv, gate]}",
+        "gate: {sigmoid: {}}",
+        "both: {mul: {}, from: [conv, gate]}",
     )
     names = [[node.name for node in group] for group in groups(graph)]
     assert names == [["stage.0.conv"], ["stage.0.gate", "stage.0.both"]]
@@ -120,7 +120,7 @@ def test_the_table_of_devices() -> None:
 def test_what_is_not_in_the_table() -> None:
     with pytest.raises(UnknownDevice, match="did you mean `h100`"):
         device_named("h10")
-    with pytest.raises(UnknownDevice, match="there are h100, .*measured"):
+    with pytest.raises(UnknownDevice, match=r"there are h100, .*measured"):
         device_named("abacus")
     with pytest.raises(UnknownDevice, match="no rate for int8, only for float32, float16"):
         SLOW.rate("int8")
@@ -131,12 +131,6 @@ def test_the_fastest_size_counts() -> None:
     rate = rates.fastest((size, lambda s=size: ran.append(s)) for size in (4, 8))  # type: ignore[misc]
     assert rate is not None and rate > 0 and set(ran) == {4, 8}
     assert rates.fastest(()) is None
-
-
-def test_this_machine_is_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = rates.measured_device("cpu", 1, ["float32"])
-    assert found.title.endswith("1 threads") and list(found.rates) == ["float32"]
-    assert 1e8 < found.rate("float32") < 1e13 and 1e8 < found.bandwidth < 1e13
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ COPIED = {"cpu": 2**28, "cuda": 2**30}
 """Bytes to copy: several times any cache."""
 ENOUGH = 0.3
 """Seconds for each measurement."""
-LEAST_RUNS = 3
+LEAST_RUNS, MOST_RUNS = 3, 1000
 HALVES = ("float16", "bfloat16")
 
 Rate = float | None
@@ -60,12 +60,13 @@ def measured_device(device: str, threads: int | None, precisions: Iterable[str])
 def best(run: Callable[[], object], least_seconds: float = ENOUGH) -> float:
     """The seconds of the fastest of several runs, after one that does not count."""
     run()
-    found: list[float] = []
-    while len(found) < LEAST_RUNS or sum(found) < least_seconds:
+    least, total, runs = float("inf"), 0.0, 0
+    while runs < LEAST_RUNS or (total < least_seconds and runs < MOST_RUNS):
         start = time.perf_counter()
         run()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        seconds = time.perf_counter() - start
+        least, total, runs = min(least, seconds), total + seconds, runs + 1
+    return least
 
 
 def fastest(products: Iterable[tuple[int, Callable[[], object]]]) -> Rate:
