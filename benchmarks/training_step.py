@@ -67,7 +67,7 @@ def stepper(name: str, asked: argparse.Namespace, folder: pathlib.Path) -> Calla
         loss = criterion(model(images), classes)
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 
