@@ -14,12 +14,15 @@ from resnet_compiler.commands import (
     bench,
     build,
     check,
+    diff,
     export,
     init,
     inspect,
     reference,
     summary,
     verify,
+    view,
+    watch,
 )
 from resnet_compiler.console import FINE, misuse
 
@@ -50,7 +53,10 @@ def common(
 app.command()(check.check)
 app.command()(build.build)
 app.command()(export.export)
+app.command()(watch.watch)
 app.command()(summary.summary)
+app.command()(diff.diff)
+app.command()(view.view)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)

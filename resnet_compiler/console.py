@@ -41,7 +41,7 @@ class Reading:
         """Compile every spec that the names mean; a name that means nothing is misuse."""
         from resnet_compiler.pipeline import compile_file
 
-        return [compile_file(spec, limits=self.limits) for spec in self._find(names)]
+        return [compile_file(spec, limits=self.limits) for spec in self.find(names)]
 
     def fix_all(self, names: Sequence[str], unsafe: bool, write: bool) -> list[Compilation]:
         """Make the fixes of every spec that the names mean, or print them as a diff; gives what is left to say."""
@@ -50,7 +50,7 @@ class Reading:
         from resnet_compiler.pipeline import compile_file
 
         left = []
-        for spec in self._find(names):
+        for spec in self.find(names):
             found = fixed(spec, self.limits, unsafe)
             if not write:
                 print(found.diff(), end="")
@@ -63,7 +63,8 @@ class Reading:
             left.append(found.compilation)
         return left
 
-    def _find(self, names: Sequence[str]) -> list[SpecFile]:
+    def find(self, names: Sequence[str]) -> list[SpecFile]:
+        """The specs that the names mean; a name that means nothing is misuse."""
         from resnet_compiler.diagnostics import SpecError
         from resnet_compiler.library import expand
 

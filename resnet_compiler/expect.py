@@ -72,15 +72,15 @@ def differences_from_nearest(
 ) -> list[str]:
     """In which stages a network differs from the shipped one that it is probably meant to be; empty where none is near."""
     from resnet_compiler.pipeline import compile_file
-    from resnet_compiler.report import stage_rows
+    from resnet_compiler.rows import summary_rows
 
     name = measures.graph.identity.name
     near = _nearest_shipped(name, root, chain)
     other = compile_file(near).graph if near is not None else None
     if near is None or other is None:
         return []
-    ours = {row[0]: row for row in stage_rows(measures)}
-    theirs = {row[0]: row for row in stage_rows(other.measures)}
+    ours = {row.name: row.cells() for row in summary_rows(measures, "stage")}
+    theirs = {row.name: row.cells() for row in summary_rows(other.measures, "stage")}
     shipped = other.identity.name if other.identity.name != name else f"the shipped {name}"
     lines = []
     for stage in dict.fromkeys([*ours, *theirs]):

@@ -223,7 +223,7 @@ def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
             found[path] = f"{name} is a link"
         elif not path.is_file():
             found[path] = f"{name} is missing"
-        elif path.suffix != ".py":
+        elif path.suffix not in (".py", ".md"):
             if not _holds(path, pieces):
                 found[path] = f"{name} differs"
         elif (before := path.read_bytes()) != (content := b"".join(pieces)):

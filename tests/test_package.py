@@ -95,7 +95,9 @@ def has_no_runtime(binaries: pathlib.Path, tmp_path: pathlib.Path) -> None:
 def builds_resnet50(binaries: pathlib.Path, tmp_path: pathlib.Path) -> None:
     done = run(binaries / "resnetc", "build", "resnet50", "-o", "out", cwd=tmp_path)
     assert done.stdout.startswith("resnet50 · 3 × 224 × 224 → 1000\n")
-    assert "25,557,032" in done.stdout and "50 = 1 (stem) + 48" in done.stdout
+    assert (
+        "25,557,032" in done.stdout and "1 (stem) + 48 (16 blocks × 3) + 1 (fc) = 50" in done.stdout
+    )
     files = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert files == {"out/resnet50/model.py", "out/resnet50/model.onnx"}
     made = tmp_path / "out" / "resnet50"

@@ -9,8 +9,13 @@ import unicodedata
 from collections.abc import Callable
 
 import onnx
+from markdown_it import MarkdownIt
 
 from resnet_compiler import build_onnx, emit_pytorch
+from resnet_compiler.card import card_text
+from resnet_compiler.compare import difference
+from resnet_compiler.compare.as_json import difference_dict
+from resnet_compiler.compare.text import difference_text
 from resnet_compiler.console import json_text
 from resnet_compiler.graph import Graph
 from resnet_compiler.pipeline import Compilation
@@ -57,7 +62,35 @@ def summary(graph: Graph) -> list[str]:
     return hidden("\n".join([*texts, json_text(summary_dict(graph))]))
 
 
-OUTPUTS: tuple[Callable[[Graph], list[str]], ...] = (source, onnx_model, summary)
+def difference_from_itself(graph: Graph) -> list[str]:
+    found = difference(graph, graph)
+    return hidden(difference_text(found) + json_text(difference_dict(found)))
+
+
+def card(graph: Graph) -> list[str]:
+    """The card shows the title as text: what is read of its Markdown has no link and no HTML."""
+    text = card_text(graph, "0", ("a.svg", "b.svg"))
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    inside = [each for token in tokens for each in token.children or ()]
+    wrong = hidden(text)
+    types = [each.type for each in (*tokens, *inside)]
+    wrong += [f"{each} in the card" for each in types if "html" in each or "link" in each]
+    if (types.count("image"), types.count("em_open")) != (2, 3):  # those of the template
+        wrong.append("more markup in the card than its own")
+    heading = next(i for i, token in enumerate(tokens) if token.tag == "h1")
+    shown = "".join(each.content for each in tokens[heading + 1].children or ())
+    if shown != " ".join(graph.identity.title.split()):
+        wrong.append(f"the card's title is {shown!r}")
+    return wrong
+
+
+OUTPUTS: tuple[Callable[[Graph], list[str]], ...] = (
+    source,
+    onnx_model,
+    summary,
+    difference_from_itself,
+    card,
+)
 
 
 def findings(compilation: Compilation) -> list[str]:

@@ -43,7 +43,11 @@ def with_shortcut(
 
 
 class Statements:
-    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers."""
+    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers.
+
+    ``places`` tells by its output which statement each step is written in, counted from 0; the one behind the last is
+    the statement that the caller makes of `final`.
+    """
 
     def __init__(
         self, variables: Mapping[str, str], steps: Sequence[Step], results: Iterable[str]
@@ -55,7 +59,10 @@ class Statements:
         self._left = Counter(self._uses)
         self._variables = dict(variables)
         self._pending: dict[str, tuple[Step, str]] = {}
+        self._within: dict[str, tuple[str, ...]] = {}
         self.lines: list[str] = []
+        self.count = 0
+        self.places: dict[str, int] = {}
 
     def write(self) -> list[str]:
         """The statements; every result is then held by a variable or can be written by `final`."""
@@ -65,6 +72,8 @@ class Statements:
             self._pending[step.output] = (step, text)
             if not self._stays_pending(step, text, self._steps[index + 1 :]):
                 self._assign(step.output)
+        for name in self._pending:
+            self.places |= dict.fromkeys(self._within[name], self.count)
         return self.lines
 
     def final(self, value: str) -> str:
@@ -82,8 +91,10 @@ class Statements:
                 if name in self._pending:
                     self._assign(name)
             text = _expression(step, [self._operand(name) for name in step.inputs])
-        for name in step.inputs:
-            self._pending.pop(name, None)
+        inside = [name for name in dict.fromkeys(step.inputs) if name in self._pending]
+        self._within[step.output] = (step.output, *(n for i in inside for n in self._within[i]))
+        for name in inside:
+            self._pending.pop(name)
         return text
 
     def _operand(self, name: str) -> tuple[str, str]:
@@ -113,6 +124,8 @@ class Statements:
         target = self._target(step)
         if text != target:
             self.lines += _broken(f"{target} = ", step, text)
+            self.places |= dict.fromkeys(self._within[name], self.count)
+            self.count += 1
         self._variables[name] = target
 
     def _target(self, step: Step) -> str:

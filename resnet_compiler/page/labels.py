@@ -1,0 +1,101 @@
+"""What a page writes of operators, shapes and values: texts of one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resnet_compiler.environment import BlockCall
+from resnet_compiler.graph import Proof
+from resnet_compiler.operators.base import Operator
+
+SIGNS = {"add": "+", "mul": "×"}
+"""Joins that are drawn as a circle with their sign in it."""
+
+
+def family(operator: Operator) -> str:
+    """The kind of operator, which decides its colour: the name of the file that it is defined in."""
+    return type(operator).__module__.rpartition(".")[2]
+
+
+def short_label(operator: Operator) -> str:
+    """An operator as the paper's figures write it: ``3 × 3 conv, 64, /2``."""
+    values = {name: getattr(operator, name) for name in operator.attributes()}
+    kernel = values.get("kernel")
+    label = operator.word.replace("_", " ")
+    if isinstance(kernel, tuple):
+        label = f"{_pair(kernel)} {label}"
+    elif kernel is not None:
+        label = f"{kernel} {label}"
+    parts = [label]
+    if "out" in values:
+        parts.append(str(values["out"]))
+    stride = values.get("stride")
+    if stride not in (None, 1, (1, 1)):
+        parts.append(f"/{stride[0] if _is_square(stride) else _pair(stride)}")
+    for name in ("groups", "dilation"):
+        value = values.get(name)
+        if value not in (None, 1, (1, 1)):
+            parts.append(f"{name} {value[0] if _is_square(value) else _text(value)}")
+    return ", ".join(parts)
+
+
+def attributes(operator: Operator) -> list[list[str]]:
+    """Every attribute with its value; a padding that was not given is the one in force."""
+    found = []
+    for name in operator.attributes():
+        value = getattr(operator, name)
+        if value is None:
+            value = getattr(operator, "pad", None) if name == "padding" else None
+        found.append([name, _text(value)])
+    return found
+
+
+def parameter_values(values: Mapping[str, Any]) -> list[list[str]]:
+    """The parameters of a block as they stand in one instance: numbers, words, and blocks by their names."""
+    return [[name, _text(value)] for name, value in values.items()]
+
+
+def shape_text(shape: Sequence[object]) -> str:
+    """``64 × ⌊(H + 1)/2⌋ × ⌊(W + 1)/2⌋``."""
+    return " × ".join(map(str, shape))
+
+
+def verdict_text(proof: Proof) -> str:
+    """What was proved of a join."""
+    if proof.verdict == "all sizes":
+        return "equal at every input size"
+    found = proof.counterexample
+    if proof.verdict == "declared sizes" and found is not None:
+        return (
+            f"equal at the declared size, but not at every other: for {found.axis} = {found.extent} "
+            f"the sides are {found.left} and {found.right}"
+        )
+    return "not equal"
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case BlockCall(word=word):
+            return word
+        case (int(), int()):
+            return _pair(value)
+        case list() | tuple():
+            return ", ".join(map(_text, value))
+        case float():
+            return f"{value:g}"
+        case int() | str():
+            return str(value)
+    return "a block"
+
+
+def _pair(pair: Sequence[object]) -> str:
+    return " × ".join(map(str, pair))
+
+
+def _is_square(value: object) -> bool:
+    return isinstance(value, tuple) and len(set(value)) == 1
