@@ -15,6 +15,7 @@ import pytest
 import resnet_compiler
 from resnet_compiler.codes import GROUPS, catalogue
 from resnet_compiler.definitions import REQUIRED
+from resnet_compiler.devices import WIDTHS, devices
 from resnet_compiler.expressions import FUNCTIONS
 from resnet_compiler.graph import Graph
 from resnet_compiler.library import Library, SpecFile, shipped_blocks
@@ -146,7 +147,21 @@ def code_table() -> str:
     return "\n\n".join(groups)
 
 
+def device_table() -> str:
+    names = list(WIDTHS)
+    rows = [
+        f"| device | | {' | '.join(names)} | memory | source |",
+        "|---" * (len(names) + 4) + "|",
+    ]
+    for name, device in devices().items():
+        rates = [f"{device.rates[p] / 1e12:.4g}" if p in device.rates else "—" for p in names]
+        cells = [f"`{name}`", device.title, *rates, f"{device.bandwidth / 1e9:.4g}", device.source]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 TABLES = {
+    "devices": (DOCS / "bench.md", device_table),
     "operators": (DOCUMENT, operator_table),
     "blocks": (DOCUMENT, block_table),
     "limits": (DOCUMENT, limit_table),

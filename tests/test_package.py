@@ -70,6 +70,8 @@ def test_what_the_wheel_carries(wheel: pathlib.Path) -> None:
         *(path for path in (ROOT / "templates").rglob("*") if path.is_file()),
         *(ROOT / "docs" / "codes").glob("*.md"),
     ]
+    data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "resnet_compiler").glob("*.yaml")}
+    assert data and data <= carried
     assert {path.suffix for path in here} == {".yaml", ".j2", ".css", ".js", ".md"}
     missing = {f"resnet_compiler/{path.relative_to(ROOT).as_posix()}" for path in here} - carried
     assert not missing

@@ -24,6 +24,7 @@ class Activation(Operator):
 
     torch_class: ClassVar[str]
     onnx_type: ClassVar[str]
+    pointwise: ClassVar[bool] = True
     takes_inplace: ClassVar[bool] = True
 
     def torch_form(self, inputs: Sequence[Shape]) -> TorchModule:
@@ -143,6 +144,7 @@ class Dropout(Operator):
     """Zeroes random elements in training (Srivastava et al. 2014); nothing at inference."""
 
     word: ClassVar[str] = "dropout"
+    pointwise: ClassVar[bool] = True
 
     rate: float = attribute("rate", "share of elements zeroed", 0.5)
 
@@ -169,6 +171,7 @@ class DropPath(Operator):
     """Stochastic depth (Huang et al. 2016): drops a whole residual path at random in training; nothing at inference."""
 
     word: ClassVar[str] = "drop_path"
+    pointwise: ClassVar[bool] = True
 
     rate: float = attribute("rate", "share of samples whose path is dropped")
 

@@ -149,6 +149,7 @@ class Power(Operator):
     """x to a constant power: 2 squares, 0.5 is the square root, -0.5 its inverse, -1 the inverse."""
 
     word: ClassVar[str] = "power"
+    pointwise: ClassVar[bool] = True
 
     exponent: float = attribute("number", "the power")
 
@@ -192,6 +193,7 @@ class Scale(Operator):
     """factor × x + offset, with two constants."""
 
     word: ClassVar[str] = "scale"
+    pointwise: ClassVar[bool] = True
 
     factor: float = attribute("number", "what it is multiplied by", 1.0)
     offset: float = attribute("number", "what is added", 0.0)

@@ -273,6 +273,9 @@ class Operator:
     """Whether it counts as a weighted layer in the paper's sense (convolution, linear)."""
     gate_input: ClassVar[int | None] = None
     """The input that only modulates the other one, for multiplications."""
+    pointwise: ClassVar[bool] = False
+    """Whether each element of its output needs one element of each input and nothing else, at inference, so that it can be
+    worked out while its input is still at hand."""
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         """The output's shape (batch left out) for these input shapes.

@@ -32,6 +32,7 @@ class Add(Operator):
 
     word: ClassVar[str] = "add"
     arity: ClassVar[int | None] = None
+    pointwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[Shape]) -> Shape:
         _same_rank(self.word, inputs)
@@ -63,6 +64,7 @@ class Broadcast(Operator):
     """What joins a value with a smaller one: `from: [value, other]`, where a dimension of 1 of the other is repeated."""
 
     arity: ClassVar[int | None] = 2
+    pointwise: ClassVar[bool] = True
     symbol: ClassVar[str]
     onnx_type: ClassVar[str]
     binds: ClassVar[Binding]

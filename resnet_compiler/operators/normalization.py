@@ -25,6 +25,7 @@ class BatchNorm(Operator):
     """Batch normalisation (Ioffe & Szegedy 2015), as `torch.nn.BatchNorm2d`; at inference an affine map per channel."""
 
     word: ClassVar[str] = "batch_norm"
+    pointwise: ClassVar[bool] = True
 
     eps: float = attribute("number", "added to the variance", 1e-5, minimum=0)
     momentum: float = attribute(
