@@ -126,7 +126,7 @@ def test_json_is_json_and_text_fits(pair: tuple[str, str]) -> None:
     assert told["same"] is False
     assert told["figures"]["parameters"]["after"] == Measures(found.after).parameters
     text = difference_text(found)
-    assert max(map(len, text.splitlines())) <= COLUMNS + 10
+    assert max(map(len, text.splitlines())) <= COLUMNS
     assert not re.search(r"[ \t]$", text, re.M)
 
 
@@ -214,6 +214,7 @@ def test_shortcuts_that_go() -> None:
     assert "  every block\n    removed  add (add)\n" in text
     assert "layer2.0, layer3.0, layer4.0\n    shortcut  projection → none\n" in text
     assert "layer2 but its first block" in text and "identity → none" in text
+    assert "\n  layer1, layer2 but its first block" in text
 
 
 def test_what_follows_from_a_change_is_not_told() -> None:

@@ -14,7 +14,7 @@ def test_the_header_and_the_diagram(page_of: Any) -> None:
     page = page_of("resnet50")
     assert page.text("h1") == "ResNet-50"
     totals = page.text("#totals")
-    assert "50 = 1 (stem) + 48 (16 blocks × 3) + 1 (fc)" in totals
+    assert "1 (stem) + 48 (16 blocks × 3) + 1 (fc) = 50" in totals
     assert "25,557,032" in totals and "4,089,184,256" in totals
     assert "16, equal at every input size" in totals
     assert drawn(page, ".unit.block") == 16

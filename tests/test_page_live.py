@@ -34,7 +34,7 @@ def test_new_data_keeps_what_is_chosen_unfolded_and_in_the_window(page_of: Any) 
     assert page.chosen() == "layer3.1.conv2" and place(page) == before
     assert drawn(page, '.open[data-key="part:layer3.1"]') == 1
     assert drawn(page, '[data-key^="part:layer3."].unit') == 4
-    assert "44 = 1 (stem) + 42" in page.text("#totals")
+    assert "1 (stem) + 42 (14 blocks × 3) + 1 (fc) = 44" in page.text("#totals")
     assert "depth: 4" in page.text("#spec")
 
 

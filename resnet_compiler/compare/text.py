@@ -150,7 +150,10 @@ def _run(names: Sequence[str]) -> str:
 def _groups(found: Difference) -> list[str]:
     lines: list[str] = []
     for group in found.groups:
-        lines += ["", f"  {_places(found, group)}"] if lines else [f"  {_places(found, group)}"]
+        lines += [""] if lines else []
+        lines += textwrap.wrap(
+            _places(found, group), COLUMNS, initial_indent="  ", subsequent_indent="  "
+        )
         rows = list(_item_rows(group.items))
         width = max(len(name) for name, _ in rows)
         for name, text in rows:

@@ -203,7 +203,7 @@ function makeDetails(actions) {
       table([
         ["Input", `${dims(network.input.dims)}, or ${network.input.text}`],
         ["Output", network.output],
-        ["Weighted layers", `${network.weighted_layers} = ${network.breakdown}`],
+        ["Weighted layers", `${network.breakdown} = ${network.weighted_layers}`],
         ...sums(model.layers).slice(1),
         ["Smallest input", network.smallest],
         ["Made by", network.made],

@@ -221,7 +221,7 @@ function drawHeader({ network }) {
     ? "none"
     : `${network.adds.length}, ${held ? "equal at every input size" : "not all at every input size"}`;
   const facts = [
-    ["weighted layers", `${network.weighted_layers} = ${network.breakdown}`],
+    ["weighted layers", `${network.breakdown} = ${network.weighted_layers}`],
     ["parameters", count(network.parameters)],
     [`MACs at ${dims(network.input.dims.slice(1))}`, count(network.macs)],
     ["residual adds", adds],
