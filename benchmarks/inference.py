@@ -16,9 +16,9 @@ import sys
 from measure import note, parser
 
 from resnet_compiler import compile
-from resnet_compiler.bench.compare import compare
+from resnet_compiler.bench.compare import NothingToRun, compare
 from resnet_compiler.bench.contenders import CONTENDERS
-from resnet_compiler.bench.hardware import threads_here
+from resnet_compiler.bench.hardware import MissingDevice, threads_here
 from resnet_compiler.bench.jobs import Options
 from resnet_compiler.bench.outcome import Measurement, Outcome
 from resnet_compiler.bench.plot import svg
@@ -85,7 +85,10 @@ def main() -> None:
         asked.threads,
         asked.channels_last or asked.device == "cuda",
     )
-    outcome = compare(compile(asked.spec), chosen, note, WORKER)
+    try:
+        outcome = compare(compile(asked.spec), chosen, note, WORKER)
+    except (MissingDevice, NothingToRun) as reason:
+        sys.exit(f"nothing was run: {reason}")
     print("\n".join([outcome_text(outcome), "", *goals(outcome)]))
     if asked.plot is not None:
         asked.plot.write_bytes(svg(outcome))
