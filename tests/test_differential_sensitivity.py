@@ -125,7 +125,7 @@ def buffers(patch: pytest.MonkeyPatch) -> None:
 
 def gates_on_the_trunk(patch: pytest.MonkeyPatch) -> None:
     """Layers in gates count as weighted layers."""
-    patch.setattr(measure, "_gate", lambda graph, node: None)
+    patch.setattr(measure, "gate_of", lambda graph, node: None)
 
 
 def projections_on_the_trunk(patch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from resnet_compiler import Graph, Measures, passes, weights
 from resnet_compiler.graph import INPUT, GraphError, verify_graph
 from resnet_compiler.library import shipped_specs
 from resnet_compiler.operators.linear import Conv
-from resnet_compiler.passes import PIPELINE, Derive, Pass, run, unchanged
+from resnet_compiler.passes import INFERENCE, PIPELINE, Derive, Pass, run, unchanged
 from resnet_compiler.passes.fold_batch_norm import fold_batch_norm
 from resnet_compiler.passes.fold_leading_batch_norm import fold_leading_batch_norm
 from resnet_compiler.passes.standardize_weights import standardize_weights
@@ -55,8 +55,9 @@ def without_the_last(graph: Graph) -> tuple[Graph, Derive]:
 def test_each_pass_has_a_file_of_its_name() -> None:
     folder = pathlib.Path(passes.__file__).parent
     parts = {"__init__", "base", "rebuild", "affine"}
-    assert {each.__name__ for each in PIPELINE} == {p.stem for p in folder.glob("*.py")} - parts
-    for each in PIPELINE:
+    listed = dict.fromkeys((*PIPELINE, *INFERENCE))
+    assert {each.__name__ for each in listed} == {p.stem for p in folder.glob("*.py")} - parts
+    for each in listed:
         module = importlib.import_module(f"resnet_compiler.passes.{each.__name__}")
         assert getattr(module, each.__name__) is each
 

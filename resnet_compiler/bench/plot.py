@@ -22,11 +22,9 @@ def svg(outcome: Outcome) -> bytes:
     # text stays text, and its identifiers are the same each time
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": outcome.name}):
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-        axes = figure.subplots(
-            len(batches), 1, squeeze=False, gridspec_kw={"height_ratios": heights}
-        )
-        for axis, batch in zip(axes[:, 0], batches, strict=True):
-            _chart(axis, outcome, batch)
+        grid = figure.add_gridspec(len(batches), 1, height_ratios=heights)
+        for row, batch in enumerate(batches):
+            _chart(figure.add_subplot(grid[row, 0]), outcome, batch)
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return stream.getvalue()
