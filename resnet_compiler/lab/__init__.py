@@ -1,0 +1,1 @@
+"""Experiments with networks: images, training, measurements of gradients. Needs the extra `lab`; no other part imports it."""
