@@ -19,6 +19,7 @@ from resnet_compiler.commands import (
     inspect,
     reference,
     summary,
+    train,
     verify,
 )
 from resnet_compiler.console import FINE, misuse
@@ -51,6 +52,7 @@ app.command()(check.check)
 app.command()(build.build)
 app.command()(export.export)
 app.command()(summary.summary)
+app.command()(train.train)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
