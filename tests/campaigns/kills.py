@@ -7,6 +7,7 @@ the unbroken run, byte for byte. A share of the kills falls before the first ste
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import random
 import subprocess
@@ -46,8 +47,9 @@ class Child:
         self.steps: list[int] = []
         self.went_on = 0
         self.refused = 0
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         command = [sys.executable, __file__, "--child", str(folder)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read)
         self.reader.start()
 
