@@ -50,7 +50,7 @@ def train(
         typer.Option("-o", "--output", help="The run's folder; a run that is there goes on."),
     ],
     epochs: Annotated[int, typer.Option(min=1, help="How often every image is seen.")] = 15,
-    batch: Annotated[int, typer.Option(min=2, help="Images of a step, over all processes.")] = 64,
+    batch: Annotated[int, typer.Option(min=2, help="Images of a step, over all processes.")] = 32,
     rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 0.1,
     momentum: Annotated[float, typer.Option(min=0, max=0.9999, help="Of SGD, Nesterov's.")] = 0.9,
     weight_decay: Annotated[

@@ -33,7 +33,7 @@ class Settings:
     """
 
     epochs: int = 15
-    batch: int = 64
+    batch: int = 32
     rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4

@@ -36,7 +36,14 @@ def child(folder: pathlib.Path) -> None:
         step=lambda step, total: print(f"step {step}", flush=True),
     )
     graph = compile_text(SPEC)
-    train(graph, load("digits"), Settings(epochs=EPOCHS), folder, device="cpu", listener=listener)
+    train(
+        graph,
+        load("digits"),
+        Settings(epochs=EPOCHS, batch=64),
+        folder,
+        device="cpu",
+        listener=listener,
+    )
 
 
 class Child:
@@ -93,13 +100,14 @@ def main() -> int:
         before_first = 0
         while kills < given.kills:
             run = Child(killed)
-            # one in five at any moment from its start, the others at any moment among the next steps
+            # one in five at any moment from its start, the others at any moment of one of the next steps
             if kills % 5 == 4:
                 time.sleep(moments.uniform(0, begin))
             else:
-                while run.process.poll() is None and not run.steps:
+                wanted = moments.randint(1, max(1, 2 * total // given.kills - 4))
+                while run.process.poll() is None and len(run.steps) < wanted:
                     time.sleep(0.005)
-                time.sleep(moments.uniform(0, 1.5 * total / given.kills * pace))
+                time.sleep(moments.uniform(0, 2 * pace))
             run.process.kill()
             if run.end() == 0:
                 print(
