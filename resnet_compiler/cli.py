@@ -22,6 +22,7 @@ from resnet_compiler.commands import (
     reference,
     serve,
     summary,
+    train,
     verify,
     view,
     watch,
@@ -61,6 +62,7 @@ app.command()(diff.diff)
 app.command()(view.view)
 app.command()(serve.serve)
 app.command()(draw.draw)
+app.command()(train.train)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
