@@ -1,0 +1,1 @@
+"""Experiments on emitted networks. Importing it loads neither torch nor matplotlib."""
