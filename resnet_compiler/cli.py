@@ -14,6 +14,7 @@ from resnet_compiler.commands import (
     bench,
     build,
     check,
+    draw,
     export,
     init,
     inspect,
@@ -51,6 +52,7 @@ app.command()(check.check)
 app.command()(build.build)
 app.command()(export.export)
 app.command()(summary.summary)
+app.command()(draw.draw)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)

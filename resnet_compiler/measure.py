@@ -197,7 +197,7 @@ def trunk_names(graph: Graph) -> frozenset[str]:
         seen.add(name)
         node = graph[name]
         skipped = shortcut_of.get(name, frozenset())
-        gate = _gate(graph, node)
+        gate = gate_of(graph, node)
         waiting += [
             source
             for index, source in enumerate(node.inputs)
@@ -206,7 +206,7 @@ def trunk_names(graph: Graph) -> frozenset[str]:
     return frozenset(seen)
 
 
-def _gate(graph: Graph, node: Node) -> int | None:
+def gate_of(graph: Graph, node: Node) -> int | None:
     """Which input of a multiplication only modulates the other: the smaller one, or else the second."""
     gate = node.operator.gate_input
     if gate is None:
