@@ -1,1 +1,1 @@
-"""Experiments on emitted networks. Importing it loads neither torch nor matplotlib."""
+"""Experiments with networks: images, training, measurements of gradients. Needs the extra `lab`; no other part imports it."""

@@ -1,0 +1,125 @@
+"""Labelled images in a user's files: CIFAR-10's binary version, and a folder of pictures for each class.
+
+Nothing is unpickled, and files are checked before they are believed.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+from resnet_compiler.lab.data import DataError
+from resnet_compiler.weights import Array
+
+Labelled = tuple[Array, Array]
+"""Images, uint8 (N, channels, H, W), and their labels, (N,)."""
+
+RECORD = 1 + 3 * 32 * 32
+"""Bytes of an image of CIFAR-10: its label, then red, green and blue, each row by row."""
+CIFAR10 = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
+
+
+def cifar10(folder: pathlib.Path) -> tuple[Labelled, Labelled, tuple[str, ...]]:
+    """The images of data_batch_*.bin, those of test_batch.bin, and the names of the classes.
+
+    Raises:
+        DataError: files are missing, or are not of that format.
+    """
+    inside = folder / "cifar-10-batches-bin"  # as the archive unpacks
+    folder = inside if inside.is_dir() else folder
+    seen = sorted(folder.glob("data_batch_*.bin"))
+    held_out = folder / "test_batch.bin"
+    if not seen or not held_out.is_file():
+        missing = "test_batch.bin" if seen else "data_batch_*.bin"
+        raise DataError(
+            f"{folder.as_posix()} has no {missing}; the binary version of CIFAR-10 is needed"
+        )
+    import numpy as np
+
+    parts = [_batch(path) for path in seen]
+    images, labels = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return (images, labels), _batch(held_out), CIFAR10
+
+
+def _batch(path: pathlib.Path) -> Labelled:
+    import numpy as np
+
+    try:
+        raw = np.fromfile(path, np.uint8)
+    except OSError as reason:
+        raise _unreadable(path, reason) from None
+    if not len(raw) or len(raw) % RECORD:
+        raise DataError(
+            f"{path.as_posix()} has {len(raw):,} bytes, which is no whole number of images of {RECORD:,} each: "
+            "it is cut off, or not of CIFAR-10's binary version"
+        )
+    records = raw.reshape(-1, RECORD)
+    labels = records[:, 0].astype(np.int64)
+    wrong = np.flatnonzero(labels >= len(CIFAR10))
+    if len(wrong):
+        first = int(wrong[0])
+        raise DataError(
+            f"{path.as_posix()}: image {first} has label {labels[first]}, and the classes are 0 to 9: "
+            "it is not of CIFAR-10's binary version"
+        )
+    return records[:, 1:].reshape(-1, 3, 32, 32), labels
+
+
+def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
+    """The pictures in the folders of a folder: a folder is a class. Images, labels, and the names of the classes.
+
+    Pictures that are all grey have one channel; otherwise they have three, and transparency is left out.
+
+    Raises:
+        DataError: there are not two classes with pictures, or pictures cannot be read, or differ in size.
+    """
+    try:
+        import numpy as np
+        from PIL import Image
+    except ImportError:
+        raise DataError("pictures need pillow: pip install 'resnet-compiler[lab]'") from None
+
+    classes = sorted(each for each in folder.iterdir() if each.is_dir())
+    found = [
+        (path, label)
+        for label, each in enumerate(classes)
+        for path in sorted(each.iterdir())
+        if path.suffix.lower() in SUFFIXES
+    ]
+    labels = np.array([label for _, label in found], np.int64)
+    empty = [each.name for label, each in enumerate(classes) if label not in labels]
+    if len(classes) < 2 or empty:
+        what = f"its folder `{empty[0]}` has no pictures" if empty else "there are none"
+        raise DataError(
+            f"{folder.as_posix()}: a folder of pictures ({', '.join(SUFFIXES)}) is needed for each of two or more classes; "
+            f"{what}"
+        )
+    images: list[Array] = []
+    for path, _ in found:
+        try:
+            with Image.open(path) as picture:
+                is_grey = picture.mode in ("1", "L", "LA")
+                images.append(np.asarray(picture.convert("L" if is_grey else "RGB")))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
+            raise _unreadable(path, reason) from None
+        if images[-1].shape[:2] != images[0].shape[:2]:
+            first, here = (" × ".join(map(str, each.shape[:2])) for each in (images[0], images[-1]))
+            raise DataError(
+                f"{path.as_posix()} is {here} and {found[0][0].as_posix()} {first}: resize the pictures to one size first"
+            )
+    if any(image.ndim == 3 for image in images):
+        images = [
+            image if image.ndim == 3 else np.repeat(image[..., None], 3, 2) for image in images
+        ]
+        stacked = np.stack(images).transpose(0, 3, 1, 2)
+    else:
+        stacked = np.stack(images)[:, None]
+    return stacked, labels, tuple(each.name for each in classes)
+
+
+def _unreadable(path: pathlib.Path, reason: Exception) -> DataError:
+    text = (reason.strerror if isinstance(reason, OSError) else None) or "it is no picture"
+    return DataError(f"{path.as_posix()} cannot be read: {text.lower()}")
