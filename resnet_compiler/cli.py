@@ -16,6 +16,7 @@ from resnet_compiler.commands import (
     check,
     draw,
     export,
+    gradients,
     init,
     inspect,
     reference,
@@ -56,6 +57,7 @@ app.command()(draw.draw)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
+app.command()(gradients.gradients)
 app.command(name="list")(reference.list_specs)
 app.command(name="show")(reference.show_file)
 app.command()(reference.operators)

@@ -65,30 +65,31 @@ def measure(
             f"{data.name} has {len(data.images)} images, and a batch of {settings.batch} was asked for: "
             "give a smaller `--batch`"
         )
+    from resnet_compiler.lab.initialisation import initialise
     from resnet_compiler.lab.probe import watched_step
 
     trunk = trunk_of(graph)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = build(label, graph, data)
-        from resnet_compiler.lab.initialisation import initialise
-
         initialise(network, settings.initialisation)
         network.train()
         optimizer = torch.optim.SGD(
             network.parameters(), settings.learning_rate, momentum=settings.momentum
         )
-        first, *others = _batches(data, settings)
+        batches = _batches(data, settings)
+        first = next(batches)
 
         def step(batch: tuple[Tensor, Tensor]) -> None:
             images, answers = batch
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(network(images).flatten(1), answers).backward()
+            loss = torch.nn.functional.cross_entropy(network(images), answers)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
         found = watched_step(network, trunk, lambda: step(first), label, 0)
         progress(1)
-        for number, batch in enumerate(others, start=2):
+        for number, batch in enumerate(batches, start=2):
             step(batch)
             progress(number)
         if settings.steps:
@@ -123,6 +124,10 @@ def build(label: str, graph: Graph, data: Data) -> nn.Module:
             graph = rehead(graph, classes)
         except SpecError as reason:
             raise LabError(f"{label}: {reason.diagnostics[0].summary}") from None
+    if graph.concrete(graph.output) != (classes,):
+        raise LabError(
+            f"{label} does not put out one number for each class; give its head a `global_avg_pool`"
+        )
     namespace: dict[str, Any] = {"__name__": "emitted_model"}
     exec(compile(resnet_compiler.emit_pytorch(graph), f"<{label}>", "exec"), namespace)
     network_class = namespace[network_class_name(graph.identity.title)]
@@ -164,8 +169,7 @@ def labels(graphs: Sequence[Graph]) -> list[str]:
     names = [graph.identity.name for graph in graphs]
     long = [g.identity.source.removeprefix("specs/").removesuffix(".yaml") for g in graphs]
     found = [
-        name if names.count(name) == 1 else other
-        for name, other in zip(names, long, strict=True)
+        name if names.count(name) == 1 else other for name, other in zip(names, long, strict=True)
     ]
     for name in found:
         if found.count(name) > 1:

@@ -28,7 +28,7 @@ LETTER = 0.076
 GAP = 0.052
 """Between two names, as a share of the panel's height."""
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.hashsalt": "resnetc",  # ids of elements, which are random otherwise
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
@@ -111,7 +111,10 @@ def _figure(plot: Plot) -> Figure:
     height = BOTTOM + PANEL[1] + TOP
     figure = Figure(figsize=(width, height))
     figure.suptitle(plot.title, x=0.1 / width, ha="left", fontsize=11)
-    columns = figure.subplots(1, count, sharey=True, squeeze=False)[0]
+    columns: list[Axes] = []
+    for place in range(1, count + 1):
+        columns.append(figure.add_subplot(1, count, place, sharey=columns[0] if columns else None))
+        columns[-1].tick_params(labelleft=place == 1)
     figure.subplots_adjust(
         left=LEFT / width,
         right=1 - names / width,
@@ -158,9 +161,7 @@ def _power(value: float) -> str:
 
 def _shown(line: Line, plot: Plot) -> list[tuple[float, float]]:
     return [
-        (x, y)
-        for x, y in line.points
-        if math.isfinite(y) and (y > 0 or not plot.is_logarithmic)
+        (x, y) for x, y in line.points if math.isfinite(y) and (y > 0 or not plot.is_logarithmic)
     ]
 
 
@@ -172,11 +173,11 @@ def _name_lines(axes: Axes, panel: Panel, plot: Plot) -> None:
     """Each line's name to the right of the panel, as high as the line ends, but not over another name."""
     wanted: list[tuple[float, float | None, Line]] = []
     axes.get_xlim(), axes.get_ylim()  # matplotlib works out the limits when they are asked for
-    to_axes = axes.transAxes.inverted()
+    to_axes = axes.transData - axes.transAxes
     for line in panel.lines:
         shown = _shown(line, plot)
         if shown:
-            x, y = to_axes.transform(axes.transData.transform(shown[-1]))
+            x, y = to_axes.transform(shown[-1])
             wanted.append((float(y), float(x), line))
         else:
             wanted.append((0.0, None, line))
@@ -184,7 +185,12 @@ def _name_lines(axes: Axes, panel: Panel, plot: Plot) -> None:
     heights = spread([y for y, _, _ in wanted])
     for (y, x, line), height in zip(wanted, heights, strict=True):
         axes.text(
-            1.05, height, _name(line, plot), transform=axes.transAxes, color=_color(line), va="center"
+            1.05,
+            height,
+            _name(line, plot),
+            transform=axes.transAxes,
+            color=_color(line),
+            va="center",
         )
         if x is not None:
             axes.plot(
@@ -213,9 +219,11 @@ def spread(heights: Sequence[float], gap: float = GAP) -> list[float]:
     groups: list[tuple[list[float], float]] = []  # what stands together, and its middle
     for height in heights:
         members, middle = [height], height
-        while groups and middle - gap * (len(members) - 1) / 2 < groups[-1][1] + gap * (
-            len(groups[-1][0]) + 1
-        ) / 2:
+        while (
+            groups
+            and middle - gap * (len(members) - 1) / 2
+            < groups[-1][1] + gap * (len(groups[-1][0]) + 1) / 2
+        ):
             members = groups.pop()[0] + members
             middle = sum(members) / len(members)
             half = gap * (len(members) - 1) / 2

@@ -85,7 +85,7 @@ def _watch(seen: Seen, name: str, variance: str, gradient: str) -> Callable[...,
 
         seen[name, variance] = float(output.detach().to(torch.float64).var(correction=0))
         if output.requires_grad:
-            output.register_hook(note)
+            output.register_hook(note)  # type: ignore[no-untyped-call]
 
     return look
 

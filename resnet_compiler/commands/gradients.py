@@ -1,0 +1,102 @@
+"""`resnetc gradients`: what each layer along the trunk sees in a training step."""
+
+from __future__ import annotations
+
+import pathlib
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resnet_compiler.characters import escaped
+from resnet_compiler.commands.options import Format, HowWritten, Limit, Specs
+from resnet_compiler.console import WRONG, misuse, reading, reporting
+
+if TYPE_CHECKING:
+    from resnet_compiler.lab.gradient_report import Measured
+    from resnet_compiler.lab.records import Record
+
+
+class Initial(StrEnum):
+    """How weights are drawn."""
+
+    emitted = "emitted"
+    glorot = "glorot"
+    torch = "torch"
+
+
+def gradients(
+    specs: Specs,
+    output: Annotated[
+        pathlib.Path, typer.Option("-o", "--output", help="The folder for the report.")
+    ] = pathlib.Path("gradients"),
+    data: Annotated[
+        str, typer.Option(help="Images: digits, mnist5k, cifar10:DIR or folder:DIR.")
+    ] = "digits",
+    steps: Annotated[
+        int, typer.Option(min=0, help="Training steps between the two measurements.")
+    ] = 20,
+    batch: Annotated[int, typer.Option(min=2, help="Images in a batch.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and of the images' order.")] = 0,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Of SGD with momentum 0.9.")] = 0.01,
+    initialisation: Annotated[
+        Initial,
+        typer.Option(help="Initial weights: the source's own, Glorot & Bengio's, or PyTorch's."),
+    ] = Initial.emitted,
+    style: HowWritten = Format.full,
+    limit: Limit = None,
+) -> None:
+    """Measure gradients, variances and updates by depth, at initialisation and after some steps, and write a report."""
+    compilations = reading(limit, style.value).compile_all(specs)
+    reading(limit, style.value).show(compilations)
+    if not all(each.graph for each in compilations):
+        raise typer.Exit(WRONG)
+    need_packages("gradients", "torch", "matplotlib")
+    from resnet_compiler.lab.data import DataError, load
+    from resnet_compiler.lab.gradient_report import PAGE, Measured, report_files
+    from resnet_compiler.lab.gradients import LabError, Settings, labels, measure
+    from resnet_compiler.output import write_all
+
+    settings = Settings(
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        learning_rate=learning_rate,
+        initialisation=initialisation.value,
+    )
+    networks: list[Measured] = []
+    records: list[Record] = []
+    try:
+        images = load(data)
+        graphs = [each.graph for each in compilations if each.graph]
+        for label, graph, each in zip(labels(graphs), graphs, compilations, strict=True):
+            networks.append(Measured(label, graph, each.texts))
+            records += measure(label, graph, images, settings)
+            print_ends(networks[-1], records)
+    except (DataError, LabError) as reason:
+        misuse(f"nothing was written: {reason}")
+    made = report_files(networks, records, settings, images.name)
+    sizes = reporting(lambda: write_all({output / name: [made[name]] for name in made}))
+    print(escaped(f"wrote {len(sizes)} files; open {(output / PAGE).as_posix()}"))
+
+
+def print_ends(network: Measured, records: list[Record]) -> None:
+    """A line on the gradients in the first stage against those in the last, at each time."""
+    from resnet_compiler.lab.gradient_plots import title_of
+    from resnet_compiler.lab.gradient_report import compared, number
+
+    found = compared([network], records)
+    for when in dict.fromkeys(each.when for each in found):
+        ratios = ", ".join(
+            f"{each.quantity} {number(each.ratio)}" for each in found if each.when == when
+        )
+        print(f"{network.label} {title_of(when)}, first stage / last: {ratios}", flush=True)
+
+
+def need_packages(command: str, *modules: str) -> None:
+    """Misuse where a package of the extra `lab` is missing."""
+    from importlib.util import find_spec
+
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        misuse(f"{command} needs {' and '.join(missing)}: pip install 'resnet-compiler[lab]'")
