@@ -21,6 +21,7 @@ from resnet_compiler.commands import (
     inspect,
     reference,
     summary,
+    train,
     verify,
 )
 from resnet_compiler.console import FINE, misuse
@@ -54,6 +55,7 @@ app.command()(build.build)
 app.command()(export.export)
 app.command()(summary.summary)
 app.command()(draw.draw)
+app.command()(train.train)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)

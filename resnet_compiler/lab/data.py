@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 
+from resnet_compiler.lab import LabError
 from resnet_compiler.weights import Array
 
 HELD_OUT = 0.2
@@ -15,8 +16,8 @@ HELD_OUT = 0.2
 NAMES = ("digits", "mnist5k", "cifar10:DIR", "folder:DIR")
 
 
-class DataError(Exception):
-    """The images cannot be had. The message is one line that says why, and what to do."""
+class DataError(LabError):
+    """The images cannot be had."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,111 @@
+"""Checkpoints of a training run: written whole or not at all, two kept, and a damaged one refused.
+
+One is a safetensors file: weights, statistics and momenta, and in its header a record (JSON) of where the run stands and a
+digest of it all. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resnet_compiler.lab import LabError
+from resnet_compiler.output import write_all
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KEPT = 2
+_NAME = re.compile(r"checkpoint-([0-9]{9})\.safetensors")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint: tensors by name, on the CPU, and the record that was written with them."""
+
+    path: pathlib.Path
+    tensors: Mapping[str, Tensor]
+    record: Mapping[str, Any]
+
+
+def save(
+    folder: pathlib.Path, step: int, tensors: Mapping[str, Tensor], record: Mapping[str, Any]
+) -> None:
+    """Write the checkpoint of a step, then remove all but it and the one before.
+
+    Those of later steps are removed too: a run that stands here has refused them.
+
+    Raises:
+        SpecError: it cannot be written; those before are still there.
+    """
+    from safetensors.torch import save as to_bytes
+
+    text = json.dumps(record)
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"record": text, "sha256": _digest(on_cpu, text)}
+    path = folder / f"checkpoint-{step:09}.safetensors"
+    write_all({path: [to_bytes(on_cpu, metadata)]})
+    earlier = [each for each in _all(folder) if each.name < path.name][:-KEPT:-1]
+    for each in _all(folder):
+        if each != path and each not in earlier:
+            each.unlink(missing_ok=True)
+
+
+def newest(folder: pathlib.Path) -> tuple[Saved | None, list[str]]:
+    """The newest checkpoint that is sound, if there is any; and a line for each newer one that was refused.
+
+    Raises:
+        LabError: there are checkpoints, and none is sound.
+    """
+    refused: list[str] = []
+    for path in reversed(_all(folder)):
+        try:
+            return read(path), refused
+        except LabError as reason:
+            refused.append(str(reason))
+    if refused:
+        raise LabError(
+            f"{'; '.join(refused)}: no checkpoint is left; give another folder to begin anew"
+        )
+    return None, refused
+
+
+def read(path: pathlib.Path) -> Saved:
+    """A checkpoint, all of it, as it was written.
+
+    Raises:
+        LabError: it is cut off, or damaged, or is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError):
+        raise LabError(f"{path.as_posix()} is refused: it is cut off or damaged") from None
+    text = metadata.get("record", "")
+    if metadata.get("sha256") != _digest(tensors, text):
+        raise LabError(f"{path.as_posix()} is refused: its content is not what was written")
+    return Saved(path, tensors, json.loads(text))
+
+
+def _all(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The checkpoints in a folder, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name].numpy()
+        digest.update(f"\0{name}\0{value.dtype}{value.shape}\0".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
