@@ -19,6 +19,7 @@ from resnet_compiler.commands import (
     gradients,
     init,
     inspect,
+    lab,
     reference,
     summary,
     train,
@@ -60,6 +61,7 @@ app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
 app.command()(gradients.gradients)
+app.add_typer(lab.app, name="lab")
 app.command(name="list")(reference.list_specs)
 app.command(name="show")(reference.show_file)
 app.command()(reference.operators)

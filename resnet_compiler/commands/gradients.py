@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet_compiler.characters import escaped
+from resnet_compiler.commands.lab_packages import need_packages
 from resnet_compiler.commands.options import Format, HowWritten, Limit, Specs
-from resnet_compiler.console import WRONG, misuse, reading, reporting
+from resnet_compiler.console import WRONG, misuse, reading, render_all, reporting
 
 if TYPE_CHECKING:
     from resnet_compiler.lab.gradient_report import Measured
@@ -47,14 +48,17 @@ def gradients(
     limit: Limit = None,
 ) -> None:
     """Measure gradients, variances and updates by depth, at initialisation and after some steps, and write a report."""
-    compilations = reading(limit, style.value).compile_all(specs)
-    reading(limit, style.value).show(compilations)
+    how = reading(limit, style.value)
+    compilations = how.compile_all(specs)
+    how.show(compilations)
     if not all(each.graph for each in compilations):
         raise typer.Exit(WRONG)
     need_packages("gradients", "torch", "matplotlib")
-    from resnet_compiler.lab.data import DataError, load
+    from resnet_compiler.diagnostics import SpecError
+    from resnet_compiler.lab import LabError
+    from resnet_compiler.lab.data import load
     from resnet_compiler.lab.gradient_report import PAGE, Measured, report_files
-    from resnet_compiler.lab.gradients import LabError, Settings, labels, measure
+    from resnet_compiler.lab.gradients import Settings, labels, measure
     from resnet_compiler.output import write_all
 
     settings = Settings(
@@ -73,8 +77,11 @@ def gradients(
             networks.append(Measured(label, graph, each.texts))
             records += measure(label, graph, images, settings)
             print_ends(networks[-1], records)
-    except (DataError, LabError) as reason:
+    except LabError as reason:
         misuse(f"nothing was written: {reason}")
+    except SpecError as failure:
+        render_all([(failure.diagnostics, {})], style.value)
+        raise typer.Exit(WRONG) from None
     made = report_files(networks, records, settings, images.name)
     sizes = reporting(lambda: write_all({output / name: [made[name]] for name in made}))
     print(escaped(f"wrote {len(sizes)} files; open {(output / PAGE).as_posix()}"))
@@ -91,12 +98,3 @@ def print_ends(network: Measured, records: list[Record]) -> None:
             f"{each.quantity} {number(each.ratio)}" for each in found if each.when == when
         )
         print(f"{network.label} {title_of(when)}, first stage / last: {ratios}", flush=True)
-
-
-def need_packages(command: str, *modules: str) -> None:
-    """Misuse where a package of the extra `lab` is missing."""
-    from importlib.util import find_spec
-
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
-        misuse(f"{command} needs {' and '.join(missing)}: pip install 'resnet-compiler[lab]'")

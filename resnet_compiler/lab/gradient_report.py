@@ -27,6 +27,7 @@ from resnet_compiler.lab.records import (
     Record,
     csv_text,
     ends,
+    read_csv,
 )
 from resnet_compiler.lab.trunk import trunk_of
 from resnet_compiler.templating import environment
@@ -57,9 +58,11 @@ def report_files(
         settings: how.
         data: what the images are called.
     """
+    table = csv_text(records)
+    records = read_csv(table)  # so that the same plots can be drawn from the table
     plots = gradient_plots(records)
     rendered = {name: images(plot) for name, plot in plots.items()}
-    files = {TABLE: csv_text(records).encode()}
+    files = {TABLE: table.encode()}
     for name, kinds in rendered.items():
         files |= {f"{name}.{kind}": content for kind, content in kinds.items()}
     about = {"data": data, "specs": [each.label for each in networks], **asdict(settings)}
@@ -67,15 +70,6 @@ def report_files(
     pictures = [(plot, rendered[name]["svg"]) for name, plot in plots.items()]
     files[PAGE] = _page(networks, records, settings, data, pictures).encode()
     return files
-
-
-def plot_files(plots: Mapping[str, Plot]) -> dict[str, bytes]:
-    """Each plot as NAME.svg and NAME.png."""
-    return {
-        f"{name}.{kind}": content
-        for name, plot in plots.items()
-        for kind, content in images(plot).items()
-    }
 
 
 def compared(networks: Sequence[Measured], records: Sequence[Record]) -> list[Ends]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from resnet_compiler.graph import INPUT, Graph
+from resnet_compiler.lab import LabError
 from resnet_compiler.lab.data import Data
 from resnet_compiler.lab.initialisation import Initialisation
 from resnet_compiler.lab.records import Record
 from resnet_compiler.lab.trunk import trunk_of
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-
-class LabError(Exception):
-    """An experiment cannot be run with what was given. The message is one line that says why, and what to do."""
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,15 @@ def measure(
 
     Args:
         label: what the records call the network.
-        graph: the network; its head gets the number of classes that the images have.
+        graph: the network; its head gets the number of classes that the images have, and grey images go into several
+            channels alike.
         data: the images. They are taken at their own size.
         settings: how.
         progress: is told after each step how many were made.
 
     Raises:
         LabError: the images do not fit the network, or there are fewer than a batch of them.
+        SpecError: the network has no head for these classes.
     """
     import torch
 
@@ -66,24 +65,26 @@ def measure(
             "give a smaller `--batch`"
         )
     from resnet_compiler.lab.initialisation import initialise
+    from resnet_compiler.lab.network import built, fitted
     from resnet_compiler.lab.probe import watched_step
 
     trunk = trunk_of(graph)
+    graph = fitted(graph, data.shape, len(data.classes))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        network = build(label, graph, data)
+        _, network = built(graph, settings.seed)
         initialise(network, settings.initialisation)
         network.train()
         optimizer = torch.optim.SGD(
             network.parameters(), settings.learning_rate, momentum=settings.momentum
         )
-        batches = _batches(data, settings)
+        batches = _batches(data, graph.concrete(INPUT)[0], settings)
         first = next(batches)
 
         def step(batch: tuple[Tensor, Tensor]) -> None:
             images, answers = batch
             optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(network(images), answers)
+            loss = torch.nn.functional.cross_entropy(network(images).flatten(1), answers)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
@@ -97,50 +98,7 @@ def measure(
     return found
 
 
-def build(label: str, graph: Graph, data: Data) -> nn.Module:
-    """The network of the emitted source, for these images: with their channels and as many classes as they have.
-
-    Its initial weights are those that its own code draws from PyTorch's generator.
-
-    Raises:
-        LabError: the network does not take images of this size or these channels, or has no head for other classes.
-    """
-    import inspect
-
-    import resnet_compiler
-    from resnet_compiler.diagnostics import SpecError
-    from resnet_compiler.emit.names import network_class_name
-    from resnet_compiler.rehead import rehead
-
-    channels, height, width = data.shape
-    size = f"{channels} × {height} × {width}"
-    for extent, given in zip(graph.extents, (height, width), strict=True):
-        fits = given >= graph.minimum_extents[extent.axis] and given % extent.multiple_of == 0
-        if not fits or (not graph.any_size and given != extent.declared):
-            raise LabError(f"{label} does not take the images of {data.name}, which are {size}")
-    classes = len(data.classes)
-    if graph.concrete(graph.output) != (classes,):
-        try:
-            graph = rehead(graph, classes)
-        except SpecError as reason:
-            raise LabError(f"{label}: {reason.diagnostics[0].summary}") from None
-    if graph.concrete(graph.output) != (classes,):
-        raise LabError(
-            f"{label} does not put out one number for each class; give its head a `global_avg_pool`"
-        )
-    namespace: dict[str, Any] = {"__name__": "emitted_model"}
-    exec(compile(resnet_compiler.emit_pytorch(graph), f"<{label}>", "exec"), namespace)
-    network_class = namespace[network_class_name(graph.identity.title)]
-    arguments = {}
-    if graph.concrete(INPUT)[0] != channels:
-        if "in_channels" not in inspect.signature(network_class).parameters:
-            raise LabError(f"{label} does not take the images of {data.name}, which are {size}")
-        arguments["in_channels"] = channels
-    network: nn.Module = network_class(**arguments)
-    return network
-
-
-def _batches(data: Data, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(data: Data, channels: int, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
     """As many batches as there are steps, and one at least: each epoch in an order of its own, what is left over unused."""
     import numpy as np
     import torch
@@ -151,8 +109,9 @@ def _batches(data: Data, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
         order = random.permutation(len(data.images))
         for start in range(0, len(order) - settings.batch + 1, settings.batch):
             chosen = order[start : start + settings.batch]
+            images = torch.from_numpy(data.normalised(data.images[chosen]))
             yield (
-                torch.from_numpy(data.normalised(data.images[chosen])),
+                images.expand(-1, channels, -1, -1).contiguous(),
                 torch.from_numpy(data.labels[chosen]),
             )
             made += 1
