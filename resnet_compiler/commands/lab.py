@@ -34,7 +34,7 @@ def degradation(
     seeds: Annotated[int, typer.Option(min=1, help="How many runs of each network.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="How often every image is seen.")] = 10,
     batch: Annotated[int, typer.Option(min=2, help="Images of a step.")] = 64,
-    rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 0.1,
+    rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 0.02,
     shrink: Annotated[
         int, typer.Option(min=1, help="Make images smaller by this factor, in height and width.")
     ] = 2,
