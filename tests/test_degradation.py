@@ -61,7 +61,8 @@ LOW, HIGH = [0.01, 0.012, 0.011], [0.05, 0.055, 0.045]
     ("plain", "residual", "said"),
     [
         (HIGH, LOW, "support the claim: plain gets worse with depth, residual does not"),
-        (HIGH, HIGH, "do not support the claim: both get worse"),
+        (HIGH, HIGH, "do not support the claim: both get worse with depth, and alike"),
+        (HIGH, [0.021, 0.022, 0.02], "support a part of the claim: both get worse"),
         (LOW, LOW, "do not support the claim: plain does not get worse"),
         ([0.0, 0.02, 0.05], LOW, "do not support the claim: plain does not"),  # chance explains it
         (HIGH[:1], LOW[:1], "Nothing can be said with one seed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from resnet_compiler.lab.degradation import Run
     from resnet_compiler.lab.degradation_rows import Row
     from resnet_compiler.lab.plots import Plot
+
+
+class Kind(StrEnum):
+    """What `plot` writes."""
+
+    svg = "svg"
+    png = "png"
+
 
 app = typer.Typer(help="Experiments: whether depth makes training worse; plots of kept tables.")
 
@@ -119,6 +128,9 @@ def plot(
         list[str] | None,
         typer.Option(metavar="NAME", help="One plot, such as block_gradient; may be repeated."),
     ] = None,
+    kind: Annotated[
+        list[Kind] | None, typer.Option(help="svg or png; both, when it is not given.")
+    ] = None,
 ) -> None:
     """Draw the plots of a table that `gradients` or `lab degradation` wrote, as SVG and PNG."""
     need_packages("lab plot", "matplotlib")
@@ -130,10 +142,11 @@ def plot(
         if name not in plots:
             misuse(f"--only: there is no plot `{name}` of this table; there are {', '.join(plots)}")
     made = {
-        output / f"{name}.{kind}": [content]
+        output / f"{name}.{form}": [content]
         for name, each in plots.items()
         if not only or name in only
-        for kind, content in images(each).items()
+        for form, content in images(each).items()
+        if not kind or form in kind
     }
     reporting(lambda: write_all(made))
     for path in made:

@@ -106,7 +106,8 @@ class Change:
         return self.mean > 0 and self.mean > DEVIATIONS * self.error
 
     def __str__(self) -> str:
-        return f"{100 * self.mean:+.2f} ± {100 * self.error:.2f} percentage points"
+        error = "" if math.isnan(self.error) else f" ± {100 * self.error:.2f}"
+        return f"{100 * self.mean:+.2f}{error} percentage points"
 
 
 def changes(rows: Sequence[Row]) -> list[Change]:
@@ -132,7 +133,8 @@ def verdict(rows: Sequence[Row]) -> str:
     """A statement whether the numbers support that plain networks get worse with depth, and residual ones do not.
 
     A family gets worse where the mean difference over the seeds, deepest less shallowest, is above zero by more than
-    twice its standard error. One seed tells nothing of chance, so nothing is said then.
+    twice its standard error; where both do, the difference between the two changes is judged in the same way. One seed
+    tells nothing of chance, so nothing is said then.
     """
     found = {change.family: change for change in changes(rows)}
     if len(found) < 2:
@@ -147,6 +149,15 @@ def verdict(rows: Sequence[Row]) -> str:
         return f"Nothing can be said with one seed. {figures}"
     if plain.is_worse and not residual.is_worse:
         return f"The numbers support the claim: plain gets worse with depth, residual does not. {figures}"
+    if plain.is_worse and plain.mean - residual.mean > DEVIATIONS * math.hypot(
+        plain.error, residual.error
+    ):
+        return (
+            "The numbers support a part of the claim: both get worse with depth, the residual network by less. "
+            f"{figures}"
+        )
     if plain.is_worse:
-        return f"The numbers do not support the claim: both get worse with depth. {figures}"
+        return (
+            f"The numbers do not support the claim: both get worse with depth, and alike. {figures}"
+        )
     return f"The numbers do not support the claim: plain does not get worse with depth. {figures}"

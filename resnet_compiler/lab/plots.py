@@ -31,7 +31,8 @@ SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 STYLE: Any = {
     "svg.hashsalt": "resnetc",  # ids of elements, which are random otherwise
     "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],  # DejaVu Sans is matplotlib's own
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
