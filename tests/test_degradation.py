@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -200,6 +202,31 @@ def test_runs_go_on_and_do_not_depend_on_how_many_at_a_time(folder: pathlib.Path
     assert len(rows) == 2 * 2 * 2 * 2
     account = json.loads((folder / "one" / "settings.json").read_text())
     assert account["depths"] == [4, 6] and str(folder) not in json.dumps(account)
+
+
+def test_told_to_end_it_ends_and_goes_on_another_time(folder: pathlib.Path) -> None:
+    arguments = (*COMMAND, "--seeds", "1", "--jobs", "2", "--epochs", "12", "-o", "ended")
+    command = [sys.executable, "-m", "resnet_compiler", *arguments]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    runs_begun = folder / "ended" / "runs"
+    while process.poll() is None and not list(runs_begun.glob("*/run.json")):
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not (folder / "ended" / "degradation.csv").exists()
+    resnetc(folder, *arguments[len(COMMAND) :])  # its processes are gone: none holds a run's folder
+    rows = read_csv((folder / "ended" / "degradation.csv").read_text())
+    assert len(rows) == 4 * 12
+
+
+def test_what_cannot_be_written_in_another_process(folder: pathlib.Path) -> None:
+    (folder / "blocked").mkdir()
+    (folder / "blocked" / "runs").write_text("a file in the way")
+    command = [sys.executable, "-m", "resnet_compiler", *COMMAND, "--jobs", "2", "-o", "blocked"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == MISUSE
+    assert "Traceback" not in done.stderr and "blocked/runs" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +77,7 @@ def gradients(
         graphs = [each.graph for each in compilations if each.graph]
         for label, graph, each in zip(labels(graphs), graphs, compilations, strict=True):
             networks.append(Measured(label, graph, each.texts))
-            records += measure(label, graph, images, settings)
+            records += measure(label, graph, images, settings, steps_shown(label, steps))
             print_ends(networks[-1], records)
     except LabError as reason:
         misuse(f"nothing was written: {reason}")
@@ -85,6 +87,19 @@ def gradients(
     made = report_files(networks, records, settings, images.name)
     sizes = reporting(lambda: write_all({output / name: [made[name]] for name in made}))
     print(escaped(f"wrote {len(sizes)} files; open {(output / PAGE).as_posix()}"))
+
+
+def steps_shown(label: str, steps: int) -> Callable[[int], None]:
+    """What shows on a terminal how many steps are made; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda step: None
+
+    def show(step: int) -> None:
+        is_last = step >= steps
+        text = "" if is_last else f"{label}: step {step} of {steps}"
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    return show
 
 
 def print_ends(network: Measured, records: list[Record]) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sys
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnet_compiler.characters import escaped
 from resnet_compiler.commands.lab_packages import need_packages
-from resnet_compiler.console import MISUSE, WRONG, misuse, render_all, reporting
+from resnet_compiler.console import MISUSE, WRONG, misuse, reading, render_all, reporting
 
 if TYPE_CHECKING:
     from resnet_compiler.lab.degradation import Run
     from resnet_compiler.lab.degradation_rows import Row
     from resnet_compiler.lab.plots import Plot
+
+
+INTERRUPTED = 130
+"""The exit code of a command that was told to stop at the keyboard, as shells have it."""
 
 
 class Kind(StrEnum):
@@ -61,11 +65,10 @@ def degradation(
     need_packages("lab degradation", "torch", "matplotlib")
     from resnet_compiler.diagnostics import SpecError
     from resnet_compiler.lab import LabError
-    from resnet_compiler.lab.degradation import Experiment, settings_account, train_all
+    from resnet_compiler.lab.degradation import Experiment, runs, settings_account, train_all
     from resnet_compiler.lab.degradation_report import TEXT, degradation_files, final_table
     from resnet_compiler.lab.degradation_rows import verdict
     from resnet_compiler.lab.settings import Settings
-    from resnet_compiler.library import find_spec
     from resnet_compiler.output import write_all
 
     experiment = Experiment(
@@ -76,10 +79,8 @@ def degradation(
         shrink,
         Settings(epochs=epochs, batch=batch, rate=rate),
     )
-    for word in experiment.specs:
-        for depth in experiment.depths:
-            name = word.replace("{depth}", str(depth))
-            reporting(partial(find_spec, name))
+    names = [run.spec for run in runs(experiment)]
+    reading(None).graphs_or_exit(list(dict.fromkeys(names)))
 
     def report(run: Run, rows: list[Row]) -> None:
         last = rows[-1]
@@ -97,6 +98,9 @@ def degradation(
         render_all([(failure.diagnostics, {})])
         cannot_write = failure.diagnostics[0].code.id.startswith("RC050")
         raise typer.Exit(MISUSE if cannot_write else WRONG) from None
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
     files = degradation_files(rows, settings_account(experiment))
     reporting(lambda: write_all({output / name: [content] for name, content in files.items()}))
     print("\n".join(["", *final_table(rows), "", verdict(rows)]))

@@ -73,9 +73,16 @@ def train_all(
         report: is told of each run as soon as it and all before it are done.
 
     Raises:
-        LabError: the images, the networks and the folder do not go together.
+        LabError: the images, the networks and the folder do not go together. What can be told before is told before.
         SpecError: a spec is wrong, or a file cannot be written.
     """
+    import resnet_compiler
+    from resnet_compiler.lab.data import load
+    from resnet_compiler.lab.network import fitted
+
+    data = shrunk(load(experiment.data), experiment.shrink)
+    for word in dict.fromkeys(run.spec for run in runs(experiment)):
+        fitted(resnet_compiler.compile(word), data.shape, len(data.classes))
     found = []
     for run, rows in _results(experiment, where, jobs):
         report(run, rows)
@@ -91,18 +98,32 @@ def _results(
         for run in planned:
             yield run, train_one(experiment, run, where)
         return
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
 
     # spawned, not forked: a copy of a process in which torch has started threads may hang
-    with ProcessPoolExecutor(min(jobs, len(planned)), get_context("spawn")) as pool:
-        futures = [pool.submit(train_one, experiment, run, where) for run in planned]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(planned)), context) as pool:
         try:
+            futures = [pool.submit(_train_apart, experiment, run, where) for run in planned]
             for run, future in zip(planned, futures, strict=True):
                 yield run, future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+        except BaseException:  # what is under way goes on from its checkpoint another time
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+def _train_apart(experiment: Experiment, run: Run, where: pathlib.Path) -> list[Row]:
+    """As `train_one`, in a process of its own: diagnostics do not pass from one process to another, and a line does."""
+    from resnet_compiler.diagnostics import SpecError
+    from resnet_compiler.lab import LabError
+
+    try:
+        return train_one(experiment, run, where)
+    except SpecError as failure:
+        raise LabError(failure.diagnostics[0].summary) from None
 
 
 def train_one(experiment: Experiment, run: Run, where: pathlib.Path) -> list[Row]:
