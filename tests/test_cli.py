@@ -393,6 +393,7 @@ print("loaded:", *(name for name in {HEAVY!r} if name in sys.modules), file=sys.
         ("check resnet50", ()),
         ("check resnet50 --json", ()),
         ("summary resnet50 --depth layer", ()),
+        ("draw resnet50", ()),
         ("build resnet50 --target torch", ()),
         ("build net.yaml", ("onnx", "numpy")),
         ("operators", ()),

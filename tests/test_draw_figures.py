@@ -161,3 +161,15 @@ def test_no_text_is_cut(name: str, detail: draw.Detail) -> None:
     figure = draw.figure(resnet_compiler.compile(name), detail)
     boxes = boxes_of(figure, "box", "pill", "banner")
     assert not [text for box in boxes for label in box.labels if "…" in (text := label.text)]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm/seresnet18", "preact_resnet164", "resnet34_a"])
+def test_a_folded_network_is_drawn_with_the_same_shortcuts(name: str) -> None:
+    graph = resnet_compiler.compile(name)
+    folded = resnet_compiler.fold(graph).graph
+    check_network(folded)
+    before, after = (
+        [(p.kind, p.target) for p in paths_of(draw.figure(each)) if p.kind != "flow" and p.target]
+        for each in (graph, folded)
+    )
+    assert before == after

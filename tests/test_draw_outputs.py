@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 from xml.etree import ElementTree as xml
@@ -31,7 +32,7 @@ from resnet_compiler.draw.text import fitted, text_width
 from resnet_compiler.graph import Graph
 
 DETAILS: tuple[draw.Detail, ...] = get_args(draw.Detail)
-DRAWINGS = pathlib.Path(__file__).parent / "drawings"
+ROOT = pathlib.Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "title", "desc", "rect", "g", "circle", "path", "text"}
 SHORT = {name: text for name, text in TEXTS.items() if len(text) < 1000}
@@ -43,27 +44,44 @@ def one_block(name: str) -> Figure:
     return block_figure(found.block, found.compilation.graph)
 
 
-KEPT = {
-    "resnet18_compact.svg": lambda: draw.svg(
-        draw.figure(resnet_compiler.compile("resnet18"), "compact")
+def network(name: str) -> Graph:
+    return resnet_compiler.compile(name)
+
+
+KEPT: dict[str, Callable[[], str]] = {
+    "docs/drawings/resnet18_compact.svg": lambda: draw.svg(
+        draw.figure(network("resnet18"), "compact")
     ),
-    "resnet20_blocks.svg": lambda: draw.svg(draw.figure(resnet_compiler.compile("resnet20"))),
-    "tiny_detailed.svg": lambda: draw.svg(
+    "docs/drawings/plain34_resnet34.svg": lambda: draw.svg(
+        draw.side_by_side([network("plain34"), network("resnet34")], "blocks")
+    ),
+    "docs/drawings/bottleneck.svg": lambda: draw.svg(one_block("bottleneck")),
+    "tests/drawings/cascade_detailed.svg": lambda: draw.svg(
         draw.figure(compile_text(STRUCTURES["split and cascade"]), "detailed")
     ),
-    "bottleneck.svg": lambda: draw.svg(one_block("bottleneck")),
-    "resnet18_compact.mmd": lambda: draw.mermaid(resnet_compiler.compile("resnet18"), "compact"),
-    "resnet18_blocks.dot": lambda: draw.dot(resnet_compiler.compile("resnet18"), "blocks"),
+    "tests/drawings/resnet18_compact.mmd": lambda: draw.mermaid(network("resnet18"), "compact"),
+    "tests/drawings/resnet18_blocks.dot": lambda: draw.dot(network("resnet18"), "blocks"),
 }
+"""Drawings that are kept, to see what a change does to them; `RESNETC_UPDATE_GOLDEN=1` writes them anew."""
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_drawings_are_as_they_were(name: str) -> None:
-    path, text = DRAWINGS / name, KEPT[name]()
+    path, text = ROOT / name, KEPT[name]()
     if os.environ.get("RESNETC_UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     assert path.read_text("utf-8") == text
+
+
+def test_the_document_shows_them_and_its_code_runs() -> None:
+    document = (ROOT / "docs" / "draw.md").read_text("utf-8")
+    shown = {f"docs/{path}" for path in re.findall(r"!\[.*?\]\((.*?)\)", document)}
+    assert shown == {name for name in KEPT if name.startswith("docs/")}
+    (code,) = re.findall(r"```py\n(.*?)```", document, re.S)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert isinstance(names["picture"], bytes)
 
 
 # --- SVG ----------------------------------------------------------------------------------------------------------

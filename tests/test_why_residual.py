@@ -222,7 +222,7 @@ def make_figures(root: pathlib.Path) -> None:
 
 
 PINNED = dict(
-    line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
+    re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 )
 
 

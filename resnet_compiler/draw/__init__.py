@@ -28,7 +28,7 @@ def side_by_side(graphs: list[Graph], detail: Detail = "blocks") -> Figure:
     Raises:
         ValueError: there are none.
     """
-    from resnet_compiler.draw.columns import arrange
+    from resnet_compiler.draw.page import arrange
 
     if not graphs:
         raise ValueError("there is nothing to draw")

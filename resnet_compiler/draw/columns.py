@@ -1,28 +1,20 @@
-"""Fragments put one below the other, wrapped into columns, so that everything stands on one page, as large as can be."""
+"""Fragments put one below the other, in columns: how they are wrapped, and the panels and lines between them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from resnet_compiler.draw.fragment import Fragment
-from resnet_compiler.draw.palette import STROKES
-from resnet_compiler.draw.primitives import Box, Figure, Item, Kind, Label, Path, moved
+from resnet_compiler.draw.primitives import Box, Item, Kind, Label, Path, moved
 from resnet_compiler.draw.text import fitted, text_width
 
-PAGES = ((595.0, 842.0), (842.0, 595.0))
-"""Portrait and landscape; letter paper is much the same."""
-MARGIN, GUTTER, TURN = 16.0, 20.0, 9.0
+GUTTER, TURN = 20.0, 9.0
+"""The distance of columns, and the room above and below them for what leads from one to the next."""
 BANNER, PAD, BETWEEN, APART = 14.0, 6.0, 7.0, 12.0
 """The height of a heading, the border of a panel, and the distances of fragments and of panels."""
-TITLE, SUBTITLE, HEADING, LEGEND = 15.0, 8.5, 8.5, 8.5
-SAMPLE, MOST_FOR_FACTS = 30.0, 130.0
-MOST_FOR_HEADINGS, MOST_FOR_TITLE = 260.0, 330.0
-WORTH = 0.85
-"""How small the drawing may become, of what it could be, for each stage to have its own column."""
-NARROWEST, WIDEST = 0.62, 1.6
-"""Bounds of a page's width by its height; paper is left white to keep them."""
+HEADING, MOST_FOR_HEADINGS = 8.5, 260.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,7 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     """The width of columns: how far they reach to the left and right of the trunk."""
 
     left: float
@@ -59,81 +51,26 @@ class _Column:
         return self.left + self.right
 
 
-def arrange(sheets: Sequence[Sheet]) -> Figure:
-    """All sheets side by side on one page, each wrapped into the same number of columns.
-
-    Sheets whose stages have as many blocks stand row by row.
-    """
-    sheets = _level(sheets)
-    best: tuple[float, list[list[list[Entry]]]] | None = None
-    most = max(len(sheet.entries) for sheet in sheets)
-    count = 1
-    while count <= most:
-        wrapped = [_wrapped(sheet.entries, count) for sheet in sheets]
-        scale = _scale(sheets, wrapped)
-        if best is None or scale > best[0]:
-            best = (scale, wrapped)
-        elif scale < best[0] * 0.5:
-            break
-        count += 1 if count < 12 else count // 6
-    assert best is not None
-    by_stage = [_by_stage(sheet.entries) for sheet in sheets]
-    chosen = by_stage if _scale(sheets, by_stage) >= WORTH * best[0] else best[1]
-    return _page(sheets, chosen)
-
-
-def _level(sheets: Sequence[Sheet]) -> list[Sheet]:
-    """The sheets with equal heights of what corresponds, where all are made up alike."""
-    panels = [[entry.panel for entry in sheet.entries] for sheet in sheets]
-    if any(each != panels[0] for each in panels):
-        return list(sheets)
-    rows = zip(*(sheet.entries for sheet in sheets), strict=True)
-    heights = [max(entry.fragment.height for entry in row) for row in rows]
-    return [
-        replace(
-            sheet,
-            entries=tuple(
-                replace(entry, fragment=entry.fragment.stretched(height))
-                for entry, height in zip(sheet.entries, heights, strict=True)
-            ),
-        )
-        for sheet in sheets
-    ]
-
-
-def _scale(sheets: Sequence[Sheet], wrapped: Sequence[Sequence[Sequence[Entry]]]) -> float:
-    """How large a page's drawing is on paper."""
-    width, height = _size(sheets, wrapped)
-    return max(min(across / width, down / height) for across, down in PAGES)
-
-
-def _size(
-    sheets: Sequence[Sheet], wrapped: Sequence[Sequence[Sequence[Entry]]]
-) -> tuple[float, float]:
-    widths = [
-        max(_column(sheet).width * len(columns) + GUTTER * (len(columns) - 1), _title_width(sheet))
-        for sheet, columns in zip(sheets, wrapped, strict=True)
-    ]
-    tallest = max(_height(column) for columns in wrapped for column in columns)
-    width = sum(widths) + 2 * GUTTER * (len(sheets) - 1) + 2 * MARGIN
-    return width, tallest + 2 * MARGIN + 2 * TURN + TITLE + 4 * SUBTITLE + 2 * LEGEND
-
-
-def _title_width(sheet: Sheet) -> float:
-    """The room that a sheet's title needs; a long one is cut."""
-    return min(text_width(sheet.title, TITLE, True), MOST_FOR_TITLE)
-
-
-def _column(sheet: Sheet) -> _Column:
-    left = max(entry.fragment.left for entry in sheet.entries) + PAD
-    right = max(entry.fragment.right for entry in sheet.entries) + PAD
+def widths_of(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> list[Column]:
+    """How wide each column of a sheet is: as its fragments need, and the longest heading of the sheet."""
     headings = [
         text_width(e.heading, HEADING, True) + text_width(e.size, HEADING) + 22
         for e in sheet.entries
         if e.panel
     ]
-    more = max(0.0, min(max(headings, default=0.0), MOST_FOR_HEADINGS) - left - right) / 2
-    return _Column(left + more, right + more)
+    heading = min(max(headings, default=0.0), MOST_FOR_HEADINGS)
+    found = []
+    for entries in columns:
+        left = max(entry.fragment.left for entry in entries) + PAD
+        right = max(entry.fragment.right for entry in entries) + PAD
+        more = max(0.0, heading - left - right) / 2
+        found.append(Column(left + more, right + more))
+    return found
+
+
+def width_of(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> float:
+    """The width of a sheet that is wrapped into columns."""
+    return sum(column.width + GUTTER for column in widths_of(sheet, columns)) - GUTTER
 
 
 # --- wrapping -----------------------------------------------------------------------------------------------------
@@ -153,12 +90,12 @@ def _heights(entries: Sequence[Entry]) -> tuple[list[float], list[float]]:
     return first, below
 
 
-def _height(column: Sequence[Entry]) -> float:
+def height_of(column: Sequence[Entry]) -> float:
     first, below = _heights(column)
     return first[0] + sum(below[1:])
 
 
-def _wrapped(entries: Sequence[Entry], count: int) -> list[list[Entry]]:
+def wrapped_into(entries: Sequence[Entry], count: int) -> list[list[Entry]]:
     """The entries in at most so many columns, the tallest as low as can be."""
     first, below = _heights(entries)
     low, high = max(first), first[0] + sum(below[1:])
@@ -187,7 +124,7 @@ def _filled(
     return columns
 
 
-def _by_stage(entries: Sequence[Entry]) -> list[list[Entry]]:
+def by_stage(entries: Sequence[Entry]) -> list[list[Entry]]:
     """A column for each stage; what comes before the first or behind the last stands with it."""
     columns: list[list[Entry]] = [[]]
     stage: int | None = None
@@ -203,88 +140,33 @@ def _by_stage(entries: Sequence[Entry]) -> list[list[Entry]]:
 # --- drawing ------------------------------------------------------------------------------------------------------
 
 
-def _page(sheets: Sequence[Sheet], wrapped: Sequence[Sequence[Sequence[Entry]]]) -> Figure:
-    bodies: list[tuple[list[Item], float, float]] = []
-    for sheet, columns in zip(sheets, wrapped, strict=True):
-        body, width, height = _body(sheet, columns)
-        room = max(width, _title_width(sheet))
-        bodies.append((list(moved(body, (room - width) / 2, 0)), room, height))
-    kinds = [k for k in STROKES if k != "flow" and any(k in sheet.kinds for sheet in sheets)]
-    room = sum(width for _, width, _ in bodies) + 2 * GUTTER * (len(bodies) - 1)
-    least = max((_sample_width(kind) for kind in kinds), default=0.0)
-    room = max(room, least, MOST_FOR_FACTS)
-    items: list[Item] = []
-    x, foot = MARGIN, 0.0
-    heads = [
-        _head(sheet, room if len(sheets) == 1 else bodies[i][1]) for i, sheet in enumerate(sheets)
-    ]
-    top = max(height for _, height in heads)
-    for (head, _), (body, width, height) in zip(heads, bodies, strict=True):
-        items += moved(head, x, MARGIN)
-        inset = max(0.0, (room - width) / 2) if len(sheets) == 1 else 0.0
-        items += moved(body, x + inset, MARGIN + top)
-        x += width + 2 * GUTTER
-        foot = max(foot, MARGIN + top + height)
-    legend, height = _legend(kinds, room)
-    items += moved(legend, MARGIN, foot + 4)
-    return _framed(sheets, items, room + 2 * MARGIN, foot + 4 + height + MARGIN)
-
-
-def _framed(sheets: Sequence[Sheet], items: Sequence[Item], width: float, height: float) -> Figure:
-    """The page, with white left beside what is too narrow, or below what is too wide."""
-    page_width, page_height = max(width, NARROWEST * height), max(height, width / WIDEST)
-    title = " and ".join(sheet.title for sheet in sheets)
-    description = " ".join(sheet.description for sheet in sheets)
-    centred = moved(items, (page_width - width) / 2, (page_height - height) / 2)
-    return Figure(round(page_width), round(page_height), title, description, centred)
-
-
-def _head(sheet: Sheet, room: float) -> tuple[list[Item], float]:
-    """The title, and the facts below it on as many lines as they need."""
-    items: list[Item] = [
-        Label(0, TITLE, fitted(sheet.title, TITLE, room, True), TITLE, "start", bold=True)
-    ]
-    y = TITLE
-    for line in _lines(sheet.facts, room):
-        y += SUBTITLE * 1.45
-        items.append(Label(0, y, fitted(line, SUBTITLE, room), SUBTITLE, "start", muted=True))
-    return items, y + 12
-
-
-def _lines(facts: Sequence[str], room: float) -> list[str]:
-    lines: list[str] = []
-    for fact in facts:
-        if lines and text_width(f"{lines[-1]} · {fact}", SUBTITLE) <= room:
-            lines[-1] += f" · {fact}"
-        else:
-            lines.append(fact)
-    return lines
-
-
-def _body(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> tuple[list[Item], float, float]:
+def body(sheet: Sheet, columns: Sequence[Sequence[Entry]]) -> tuple[list[Item], float, float]:
     """The columns with what joins them; their width and height."""
-    column = _column(sheet)
     items: list[Item] = []
-    x, tallest = column.left, 0.0
-    ends: list[tuple[float, float]] = []
-    panels: list[str] = []
-    for entries in columns:
-        drawn, height = _draw_column(entries, column, panels[-1] if panels else "")
+    start, tallest = 0.0, 0.0
+    end: tuple[float, float] | None = None
+    last_panel = ""
+    for entries, column in zip(columns, widths_of(sheet, columns), strict=True):
+        x = start + column.left
+        drawn, height = _draw_column(entries, column, last_panel)
         items += moved(drawn, x, TURN)
-        ends.append((x, TURN + height))
-        panels += [entry.panel for entry in entries]
+        if end is not None and entries[0].fragment.is_entered:
+            items.append(_turn(end, start - GUTTER / 2, x))
+        end, last_panel = (x, TURN + height), entries[-1].panel
         tallest = max(tallest, height)
-        x += column.width + GUTTER
-    for number, ((x1, y1), (x2, _)) in enumerate(pairwise(ends)):
-        if columns[number + 1][0].fragment.is_entered:
-            between = x1 + column.right + GUTTER / 2
-            points = ((x1, y1), (x1, y1 + 5), (between, y1 + 5), (between, 0), (x2, 0), (x2, TURN))
-            items.append(Path(points, radius=4, arrow=True))
-    return items, x - column.left - GUTTER, tallest + 2 * TURN
+        start += column.width + GUTTER
+    return items, start - GUTTER, tallest + 2 * TURN
+
+
+def _turn(end: tuple[float, float], between: float, x: float) -> Path:
+    """The line from the foot of a column to the head of the next."""
+    (x1, y1), low = end, end[1] + 5
+    points = ((x1, y1), (x1, low), (between, low), (between, 0.0), (x, 0.0), (x, TURN))
+    return Path(points, radius=4, arrow=True)
 
 
 def _draw_column(
-    entries: Sequence[Entry], column: _Column, last_panel: str
+    entries: Sequence[Entry], column: Column, last_panel: str
 ) -> tuple[list[Item], float]:
     """One column, its trunk at x = 0; and its height."""
     panels: list[Item] = []
@@ -317,11 +199,11 @@ def _draw_column(
     return [*panels, *items], y + PAD
 
 
-def _panel(entry: Entry, column: _Column, top: float, foot: float) -> Box:
+def _panel(entry: Entry, column: Column, top: float, foot: float) -> Box:
     return Box(-column.left, top, column.width, foot - top, "panel", color=entry.color)
 
 
-def _banner(entry: Entry, column: _Column, y: float, continued: bool) -> list[Item]:
+def _banner(entry: Entry, column: Column, y: float, continued: bool) -> list[Item]:
     room = column.width - 12
     size = "" if continued else entry.size
     heading = f"{entry.heading}, continued" if continued else entry.heading
@@ -335,20 +217,3 @@ def _banner(entry: Entry, column: _Column, y: float, continued: bool) -> list[It
     name = "" if continued else entry.panel
     box = Box(-column.left, y, column.width, BANNER, "banner", name, "", entry.color, tuple(labels))
     return [box]
-
-
-def _sample_width(kind: Kind) -> float:
-    return SAMPLE + text_width(STROKES[kind].meaning, LEGEND) + 22
-
-
-def _legend(kinds: Sequence[Kind], room: float) -> tuple[list[Item], float]:
-    """A sample of each kind of shortcut that there is, with its meaning."""
-    items: list[Item] = []
-    x, y = 0.0, 0.0
-    for kind in kinds:
-        if x and x + _sample_width(kind) - 16 > room:
-            x, y = 0.0, y + LEGEND * 1.7
-        items.append(Path(((x, y + 6), (x + SAMPLE, y + 6)), kind, arrow=True))
-        items.append(Label(x + SAMPLE + 6, y + 9, STROKES[kind].meaning, LEGEND, "start"))
-        x += _sample_width(kind)
-    return items, y + (LEGEND * 1.5 if kinds else 0)

@@ -16,83 +16,12 @@ need not be are left out: an edge in a lane of its own is one straight line. Pro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Literal
+from dataclasses import dataclass
 
+from resnet_compiler.draw.placement import Cell, Placement, Route, Way
+from resnet_compiler.draw.tracks import with_tracks
 from resnet_compiler.graph import Graph
 from resnet_compiler.measure import block_of_each, gate_of
-
-Way = Literal["top", "side"]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A node in its row (0 at the top) and lane (0 at the left); an entry is a node of another part that is read here."""
-
-    name: str
-    row: int
-    lane: int
-    is_entry: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How one edge runs: input number ``position`` of ``target``, which is the output of ``source``.
-
-    ``lane`` is where it runs down. ``enters`` is where it ends: at the target's "top", or at its right "side".
-    ``first_track`` is its track in the gap under the source, None where it goes straight on into its lane.
-    ``last_track`` is its track in the gap above the target, None where it comes straight from its lane or from the side;
-    where the target stands in the very next row there is one gap, and ``first_track`` alone. ``port`` is where it meets
-    the target's top: 0 in the middle, 1, 2, … to the right of it, -1, -2, … to the left.
-    """
-
-    source: str
-    target: str
-    position: int
-    lane: int
-    enters: Way
-    first_track: int | None = None
-    last_track: int | None = None
-    port: int = 0
-
-    @property
-    def is_straight(self) -> bool:
-        """Whether it is one line down a lane."""
-        return self.enters == "top" and self.first_track is None and self.last_track is None
-
-
-@dataclass(frozen=True)
-class Placement:
-    """A part on its grid: entries first, then the nodes in the order given.
-
-    ``tracks`` has the number of tracks in the gap under each row. ``exits`` are the nodes that others read, or that the
-    network gives out; the trunk's end, where it is one, comes first.
-    """
-
-    cells: tuple[Cell, ...]
-    routes: tuple[Route, ...]
-    rows: int
-    lanes: int
-    tracks: tuple[int, ...]
-    exits: tuple[str, ...]
-
-    def __getitem__(self, name: str) -> Cell:
-        return self._by_name[name]
-
-    @cached_property
-    def _by_name(self) -> dict[str, Cell]:
-        return {cell.name: cell for cell in self.cells}
-
-    @cached_property
-    def entries(self) -> tuple[Cell, ...]:
-        """The cells of row 0; the trunk's comes first."""
-        return tuple(cell for cell in self.cells if cell.is_entry)
-
-    @cached_property
-    def lanes_with_nodes(self) -> frozenset[int]:
-        """The lanes that need the width of a node; in the others there are but edges."""
-        return frozenset(cell.lane for cell in self.cells if not cell.is_entry)
 
 
 def place(graph: Graph, names: Sequence[str]) -> Placement:
@@ -157,7 +86,9 @@ def place_nodes(
     grid.keep_free(lanes[exits[0]], range(rows[exits[0]], max(rows.values()) + 1), exits[0])
     cells = {n: Cell(n, rows[n], lanes[n], n in entries) for n in sorted(entries, key=lanes.get)}  # type: ignore[arg-type]
     cells |= {name: Cell(name, rows[name], lanes[name]) for name in inputs}
-    routes, tracks = _tracked(_routes(grid, inputs, cells), cells, max(rows.values()) + 1)
+    edges = _edges(inputs, mains, cells)
+    keys = [edge.key for edge in edges]
+    routes, tracks = with_tracks(_routes(grid, edges), keys, cells, max(rows.values()) + 1)
     return Placement(
         cells=tuple(cells.values()),
         routes=routes,
@@ -191,7 +122,7 @@ def _chains(
     rows: Mapping[str, int],
     end: str,
 ) -> list[list[str]]:
-    """The nodes as chains, each from top to bottom: the trunk, which ends in ``end``, then branches."""
+    """The nodes as chains, each from top to bottom: the trunk, which ends in ``end``, then branches, the highest first."""
     chains: list[list[str]] = []
     left = dict.fromkeys(inputs)
     for last in (end, *reversed(list(inputs))):
@@ -204,7 +135,9 @@ def _chains(
             name = max(known, key=lambda each: rows[each], default=None)  # of equal ones, the first
         if chain:
             chains.append(chain[::-1])
-    return chains
+    place = {name: number for number, name in enumerate(inputs)}
+    branches = sorted(chains[1:], key=lambda each: (rows[each[0]], place[each[0]]))
+    return [chains[0], *branches]
 
 
 class _Grid:
@@ -255,35 +188,56 @@ class _Grid:
         return not any(self.cells.get((row, lane)) for lane in range(first + 1, last + 1))
 
 
-def _routes(
-    grid: _Grid, inputs: Mapping[str, Sequence[str]], cells: Mapping[str, Cell]
-) -> list[Route]:
-    """A lane for every edge: straight ones first, then the shorter ones nearer to the trunk."""
-    edges = [
-        (cells[source], cells[name], position)
-        for name, sources in inputs.items()
-        for position, source in enumerate(sources)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """An edge before it has a lane. Edges of one ``key`` may run along one another.
 
-    def order(edge: tuple[Cell, Cell, int]) -> tuple[bool, int]:
-        source, target, _ = edge
-        return source.lane != target.lane, target.row - source.row
+    Those are the edges from one node, but for the gates and shortcuts among them, which are to be told apart, and for
+    those that are there twice.
+    """
 
-    routes: list[Route] = []
+    source: Cell
+    target: Cell
+    position: int
+    key: str
+    is_second: bool
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Which edges choose first, behind straight ones: those that come back to the trunk, then shorter ones."""
+        comes_back = self.source.lane > self.target.lane
+        return not comes_back, self.target.row - self.source.row
+
+
+def _edges(
+    inputs: Mapping[str, Sequence[str]],
+    mains: Mapping[str, Sequence[str]],
+    cells: Mapping[str, Cell],
+) -> list[_Edge]:
+    edges = []
+    for name, sources in inputs.items():
+        for position, source in enumerate(sources):
+            is_second = source in sources[:position]
+            key = source if source in mains[name] else f"{source} aside"
+            key = f"{source} {name} {position}" if is_second else key
+            edges.append(_Edge(cells[source], cells[name], position, key, is_second))
+    return edges
+
+
+def _routes(grid: _Grid, edges: Sequence[_Edge]) -> list[Route]:
+    """A lane for every edge, in the order of the edges."""
+    routes: dict[_Edge, Route] = {}
     from_the_side: set[str] = set()
-    taken: dict[tuple[str, str], int] = {}
-    for source, target, position in sorted(edges, key=order):
-        # an edge that is there twice is seen twice
-        turn = taken.setdefault((source.name, target.name), 0)
-        taken[source.name, target.name] += 1
-        key = f"{source.name} {target.name} {turn}" if turn else source.name
-        if target.row == source.row + 1 and source.lane != target.lane and not turn:
-            routes.append(Route(source.name, target.name, position, target.lane, "top"))
+    for edge in sorted(edges, key=lambda each: (not _is_straight(grid, each), each.order)):
+        source, target = edge.source, edge.target
+        ends = source.name, target.name, edge.position
+        if target.row == source.row + 1 and source.lane != target.lane and not edge.is_second:
+            routes[edge] = Route(*ends, target.lane, "top")
             continue
         beyond = range(min(source.lane, target.lane) + 1, grid.lanes + 1)
-        ways = [source.lane, target.lane, *beyond] if not turn else [*beyond]
-        lane = next(lane for lane in ways if grid.is_free(lane, source, target, key))
-        grid.run(lane, source, target, key)
+        ways = [*beyond] if edge.is_second else [source.lane, target.lane, *beyond]
+        lane = next(lane for lane in ways if grid.is_free(lane, source, target, edge.key))
+        grid.run(lane, source, target, edge.key)
         enters: Way = "top"
         if (
             lane > target.lane
@@ -292,92 +246,19 @@ def _routes(
         ):
             enters = "side"
             from_the_side.add(target.name)
-        routes.append(Route(source.name, target.name, position, lane, enters))
-    place = {(source.name, target.name, n): i for i, (source, target, n) in enumerate(edges)}
-    return sorted(routes, key=lambda r: place[r.source, r.target, r.position])
+        routes[edge] = Route(*ends, lane, enters)
+    return [routes[edge] for edge in edges]
 
 
-def _tracked(
-    routes: Sequence[Route], cells: Mapping[str, Cell], rows: int
-) -> tuple[tuple[Route, ...], tuple[int, ...]]:
-    """The routes with tracks and ports, and how many tracks each gap has."""
-    wanted: list[dict[tuple[str, int], list[int]]] = [{} for _ in range(rows)]
-    for route in routes:
-        for gap, kind, lanes in _turns(route, cells):
-            wanted[gap].setdefault((route.source, kind), []).extend(lanes)
-    tracks = [_share(gap) for gap in wanted]
-    done = []
-    for route in routes:
-        found = {kind: tracks[gap][route.source, kind] for gap, kind, _ in _turns(route, cells)}
-        done.append(replace(route, first_track=found.get(0), last_track=found.get(1)))
-    return _with_ports(done, cells), tuple(max(t.values(), default=-1) + 1 for t in tracks)
-
-
-def _turns(route: Route, cells: Mapping[str, Cell]) -> list[tuple[int, int, tuple[int, int]]]:
-    """Where an edge runs sideways: the gap, 0 for the first turn or 1 for the last, and from which lane to which."""
-    source, target = cells[route.source], cells[route.target]
-    turns = []
-    if route.lane != source.lane:
-        turns.append((source.row, 0, (source.lane, route.lane)))
-    if route.lane != target.lane and route.enters == "top":
-        turns.append((target.row - 1, 1, (route.lane, target.lane)))
-    return turns
-
-
-def _share(wanted: Mapping[tuple[str, int], Sequence[int]]) -> dict[tuple[str, int], int]:
-    """A track for each source's edges in one gap: those that leave above those that arrive, shorter ones first."""
-    tracks: dict[tuple[str, int], int] = {}
-    taken: list[list[tuple[int, int]]] = []
-    spans = {key: (min(lanes), max(lanes)) for key, lanes in wanted.items()}
-    lowest_first = 0
-    for key in sorted(spans, key=lambda k: (k[1], spans[k][1] - spans[k][0])):
-        low, high = spans[key]
-        track = lowest_first if key[1] else 0
-        while track < len(taken) and any(a <= high and low <= b for a, b in taken[track]):
-            track += 1
-        if track == len(taken):
-            taken.append([])
-        taken[track].append((low, high))
-        tracks[key] = track
-        if not key[1]:
-            lowest_first = len(taken)
-    return tracks
-
-
-def _with_ports(routes: Sequence[Route], cells: Mapping[str, Cell]) -> tuple[Route, ...]:
-    """The routes with their ports: the middle for what comes straight, and the sides for what comes from there.
-
-    Of those from one side, the upper track has the inner port, so that they do not cross. What comes from a side has the
-    middle where nothing else wants it and no edge of another node comes down from the cell above.
-    """
-    arriving: dict[str, list[Route]] = {}
-    for route in routes:
-        if route.enters == "top":
-            arriving.setdefault(route.target, []).append(route)
-    ports: dict[tuple[str, int], int] = {}
-    above = {(cell.row, cell.lane): cell.name for cell in cells.values()}
-    for name, found in arriving.items():
-        cell = cells[name]
-        sideways = [r for r in found if _comes_from(r, cells) != cell.lane]
-        if len(found) == 1 and sideways and (cell.row - 1, cell.lane) not in above:
-            continue
-        for side in (-1, 1):
-            these = [r for r in sideways if (_comes_from(r, cells) > cell.lane) == (side > 0)]
-            these.sort(key=_arriving_track)
-            for number, route in enumerate(these, start=1):
-                ports[name, route.position] = side * number
-    return tuple(replace(r, port=ports.get((r.target, r.position), 0)) for r in routes)
-
-
-def _comes_from(route: Route, cells: Mapping[str, Cell]) -> int:
-    """The lane in which an edge is before its last turn."""
-    source, target = cells[route.source], cells[route.target]
-    return source.lane if target.row == source.row + 1 else route.lane
-
-
-def _arriving_track(route: Route) -> int:
-    last = route.first_track if route.last_track is None else route.last_track
-    return -1 if last is None else last
+def _is_straight(grid: _Grid, edge: _Edge) -> bool:
+    """Whether it goes down one lane and nothing stands between its ends."""
+    between = range(edge.source.row + 1, edge.target.row)
+    lane = edge.source.lane
+    return (
+        lane == edge.target.lane
+        and not edge.is_second
+        and not any(grid.cells.get((row, lane)) for row in between)
+    )
 
 
 def parts(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
@@ -392,4 +273,4 @@ def parts(graph: Graph) -> list[tuple[str, tuple[str, ...]]]:
     return [(name, tuple(names)) for name, names in found.items()]
 
 
-__all__ = ["Cell", "Placement", "Route", "parts", "place", "place_nodes"]
+__all__ = ["Cell", "Placement", "Route", "exits_of", "parts", "place", "place_nodes"]

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import yaml
 
 from resnet_compiler.definitions import Block, network_of
-from resnet_compiler.draw.columns import Entry, Sheet, arrange
+from resnet_compiler.draw.columns import Entry, Sheet
 from resnet_compiler.draw.detailed import detailed_fragment, rooms_of
 from resnet_compiler.draw.labels import shape_text
+from resnet_compiler.draw.page import arrange
 from resnet_compiler.draw.parts import View
 from resnet_compiler.draw.primitives import Figure
 from resnet_compiler.draw.sheets import block_note, end

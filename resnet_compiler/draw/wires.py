@@ -31,8 +31,8 @@ def wire(placement: Placement, route: Route, lengths: Measured) -> tuple[Point, 
     source, target = placement[route.source], placement[route.target]
     x, y = lengths.middles[source.lane], lengths.feet[source.row]
     lane = lengths.middles[route.lane]
-    ports = 1 + max(abs(each.port) for each in placement.routes if each.target == route.target)
-    port = min(lengths.port, lengths.widths[route.target] / 2 / ports)
+    places = 1 + placement.outermost_ports[route.target]
+    port = min(lengths.port, lengths.widths[route.target] / 2 / places)
     end = lengths.middles[target.lane] + route.port * port
     points = [(x, y)]
     if target.row == source.row + 1 and route.enters == "top":
