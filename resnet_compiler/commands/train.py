@@ -82,7 +82,7 @@ def train(
         typer.Option(
             metavar="STEPS",
             min=1,
-            help="Without it, as often as a twentieth of the time allows; 50 with several processes.",
+            help="1 on the CPU; on cuda as often as a twentieth of the time allows, 50 with several processes.",
         ),
     ] = None,
     style: HowWritten = Format.full,

@@ -79,7 +79,7 @@ class Images:
         columns = torch.arange(width, device=index.device).expand(len(index), width)
         mirrored = epoch.is_mirrored[part, None]
         columns = epoch.left[part, None] + torch.where(mirrored, width - 1 - columns, columns)
-        # indices apart from the channels put those last: channels-last in memory, as a GPU likes it
+        # indices apart from the channels put those last: channels-last in memory, as convolutions like it
         pixels = self.padded[index[:, None, None], :, rows[:, :, None], columns[:, None, :]]
         return self._normalised(pixels.permute(0, 3, 1, 2)), self.labels[index]
 
@@ -98,10 +98,7 @@ class Images:
         import torch
 
         values = (pixels.float() * self.scale + self.shift).expand(-1, self.channels, -1, -1)
-        on_cpu = pixels.device.type == "cpu"
-        return values.contiguous(
-            memory_format=torch.contiguous_format if on_cpu else torch.channels_last
-        )
+        return values.contiguous(memory_format=torch.channels_last)
 
 
 def on_device(

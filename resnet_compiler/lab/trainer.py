@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 Ending = Literal["all epochs", "accuracy reached", "diverged"]
 OVERHEAD = 1 / 20
-"""The share of the time that may go into checkpoints, and again into curves, where nothing else is said."""
+"""The share of the time that may go into checkpoints on CUDA, and again into curves, where nothing else is said."""
 EVERY = 50
-"""Steps between checkpoints where there are several processes, which have to agree when."""
+"""Steps between checkpoints where there are several processes on CUDA, which have to agree when."""
 EVALUATED = 512
 """Held-out images at once."""
 
@@ -87,8 +87,9 @@ def train(
             model.py, run.json and two checkpoints.
         device: `cpu`, `cuda` or `auto`.
         precision: what the forward pass computes in; auto: bfloat16 on CUDA, else float32. Weights are float32.
-        checkpoint_every: steps between checkpoints; None: as often as a twentieth of the time allows, and with several
-            processes every 50 steps. It does not change what comes out.
+        checkpoint_every: steps between checkpoints; None: each step on the CPU; on CUDA, where a checkpoint can take longer
+            than a step, as often as a twentieth of the time allows, and every 50 steps with several processes. It does
+            not change what comes out.
         listener: who is told how it goes on.
 
     Raises:
@@ -303,9 +304,7 @@ def _prepared(
     """A run before its first step, everything on the device."""
     import torch
 
-    is_cuda = workers.device.type == "cuda"
-    memory = torch.channels_last if is_cuda else torch.contiguous_format
-    network = network.to(workers.device, memory_format=memory).train()  # type: ignore[call-overload]
+    network = network.to(workers.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     seen, held_out = on_device(data, settings, graph.input_shape[0], workers.device)  # type: ignore[arg-type]
     names = decayed(graph)
     groups: tuple[list[Any], list[Any]] = ([], [])
@@ -375,7 +374,8 @@ def _finish_epochs(
     listener: Listener,
 ) -> None:
     """Make the steps that are left, with a checkpoint and the metrics every so often."""
-    every = checkpoint_every or (EVERY if run.workers.count > 1 else None)
+    on_cpu = run.workers.device.type == "cpu"
+    every = checkpoint_every or (1 if on_cpu else EVERY if run.workers.count > 1 else None)
     checkpoints, curves = _Pace(), _Pace()
 
     def save() -> None:

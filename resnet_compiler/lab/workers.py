@@ -51,7 +51,10 @@ class Workers:
             import torch.distributed as dist
 
             for tensor in tensors:
-                dist.broadcast(tensor, 0)
+                # what is sent has to lie in order, and weights are channels-last
+                sent = tensor.detach().contiguous()
+                dist.broadcast(sent, 0)
+                tensor.detach().copy_(sent)
 
     def agree(self, value: T) -> T:
         """What the first process has, in all of them. It is pickled, between processes of one run alone."""
