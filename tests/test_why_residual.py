@@ -6,6 +6,7 @@ After a change that is meant to alter them: `PYTHONPATH=.:tests python tests/tes
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import pathlib
 import re
 import shlex
@@ -21,6 +22,7 @@ from resnet_compiler.lab.degradation_report import final_table
 from resnet_compiler.lab.degradation_rows import Row, changes, verdict
 from resnet_compiler.lab.degradation_rows import read_csv as read_degradation
 from resnet_compiler.lab.gradient_report import number
+from resnet_compiler.lab.plots import SUPERSCRIPTS
 from resnet_compiler.lab.records import BLOCK_GRADIENT, WEIGHT_GRADIENT, Ends, ends, read_csv
 from resnet_compiler.lab.trunk import trunk_of
 from resnet_compiler.library import shipped_specs
@@ -108,16 +110,23 @@ def times_smaller(table: str, quantity: str) -> float:
     return found[RESIDUAL, quantity].ratio / found[PLAIN, quantity].ratio
 
 
+def rounded(value: float) -> str:
+    """A large number with two significant digits: 3,200,000, or 10¹⁴."""
+    if value >= 1e9:
+        return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)
+    return f"{float(f'{value:.2g}'):,.0f}"
+
+
 def claim() -> str:
     he = [times_smaller(table, BLOCK_GRADIENT) for _, table in RULES[:3]]
     weights = [times_smaller(table, WEIGHT_GRADIENT) for _, table in RULES]
-    glorot, torch = (times_smaller(table, BLOCK_GRADIENT) for _, table in RULES[3:])
+    glorot, torch = (rounded(times_smaller(table, BLOCK_GRADIENT)) for _, table in RULES[3:])
     return (
-        "So, at depth 56 without batch norm: relative to the last stage, the gradient that reaches the first stage's blocks is "
-        f"{min(he):,.0f} to {max(he):,.0f} times smaller in the plain network than in the residual one with He's initial weights, "
-        f"{glorot:,.0f} times with Glorot's, and {torch:.1g} times with PyTorch's own. With He's weights most of that is the "
-        "residual network's growth, not the plain network's loss. For the gradients of the weights there is no such effect: "
-        f"the same figure is between {min(weights):.2g} and {max(weights):.2g}."
+        "So, at depth 56 without batch norm: relative to the last stage, the gradient that reaches the blocks of the first one is "
+        f"{rounded(min(he))} to {rounded(max(he))} times smaller in the plain network than in the residual one with He's initial "
+        f"weights, {glorot} times with Glorot's, and {torch} times with PyTorch's own. With He's weights more of that is the "
+        "residual network's growth than the plain network's loss. And for the gradients of the *weights* there is no such effect: "
+        f"the same figure lies between {min(weights):.2g} and {max(weights):.2g}."
     )
 
 
