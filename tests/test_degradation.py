@@ -235,6 +235,8 @@ def test_what_cannot_be_written_in_another_process(folder: pathlib.Path) -> None
         ("--depths 20", MISUSE, "two depths"),
         ("--depths deep", MISUSE, "two depths"),
         ("--depths 4,5", MISUSE, "plain5.yaml"),
+        ("--rate inf", MISUSE, "finite"),
+        ("--plain plain4.yaml", MISUSE, "{depth}"),
         ("--data letters", MISUSE, "letters"),
         ("--shrink 9", MISUSE, "cannot be shrunk"),
         ("--plain bad{depth}.yaml", WRONG, "RC0"),

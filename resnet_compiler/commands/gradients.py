@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 import sys
 from collections.abc import Callable
@@ -40,7 +41,9 @@ def gradients(
         int, typer.Option(min=0, help="Training steps between the two measurements.")
     ] = 20,
     batch: Annotated[int, typer.Option(min=2, help="Images in a batch.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and of the images' order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Of weights and of the images' order.")
+    ] = 0,
     learning_rate: Annotated[float, typer.Option(min=0, help="Of SGD with momentum 0.9.")] = 0.01,
     initialisation: Annotated[
         Initial,
@@ -50,6 +53,10 @@ def gradients(
     limit: Limit = None,
 ) -> None:
     """Measure gradients, variances and updates by depth, at initialisation and after some steps, and write a report."""
+    if not math.isfinite(learning_rate):
+        misuse(f"--learning-rate: a finite number is needed, not {learning_rate}")
+    if output.exists() and not output.is_dir():
+        misuse(f"-o: {output.as_posix()} is a file, and a folder is needed")
     how = reading(limit, style.value)
     compilations = how.compile_all(specs)
     how.show(compilations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import sys
@@ -44,7 +45,7 @@ def degradation(
         str, typer.Option(help="Images: digits, mnist5k, cifar10:DIR or folder:DIR.")
     ] = "mnist5k",
     depths: Annotated[str, typer.Option(help="Two depths or more.")] = "20,56",
-    seeds: Annotated[int, typer.Option(min=1, help="How many runs of each network.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How many runs of each network.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="How often every image is seen.")] = 10,
     batch: Annotated[int, typer.Option(min=2, help="Images of a step.")] = 64,
     rate: Annotated[float, typer.Option(min=0, help="The highest learning rate.")] = 0.02,
@@ -62,6 +63,13 @@ def degradation(
     ] = None,
 ) -> None:
     """Train plain and residual networks alike, and say whether depth makes either worse (He et al. 2015)."""
+    if not math.isfinite(rate):
+        misuse(f"--rate: a finite number is needed, not {rate}")
+    for option, word in (("--plain", plain), ("--residual", residual)):
+        if "{depth}" not in word:
+            misuse(f"{option}: the name of a spec with {{depth}} in it is needed, not `{word}`")
+    if output.exists() and not output.is_dir():
+        misuse(f"-o: {output.as_posix()} is a file, and a folder is needed")
     need_packages("lab degradation", "torch", "matplotlib")
     from resnet_compiler.diagnostics import SpecError
     from resnet_compiler.lab import LabError
