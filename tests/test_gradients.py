@@ -360,7 +360,7 @@ def test_the_plots_can_be_drawn_from_the_table(
         ("gradients net.yaml net.yaml --data folder:pictures --batch 4", MISUSE, "two networks"),
         ("gradients bad.yaml", WRONG, "RC0"),
         ("gradients map.yaml --data folder:pictures --batch 4", WRONG, "no head"),
-        ("gradients net.yaml --learning-rate nan", MISUSE, "finite"),
+        ("gradients net.yaml --learning-rate inf", MISUSE, "finite"),
         ("gradients net.yaml -o net.yaml", MISUSE, "a folder is needed"),
         ("lab plot net.yaml", MISUSE, "no table"),
         ("lab plot report/gradients.csv --only beauty", MISUSE, "block_gradient"),
