@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -34,9 +36,11 @@ from typer.testing import CliRunner
 
 from resnet_compiler.checkpoints import open_checkpoint
 from resnet_compiler.cli import app
+from resnet_compiler.commands.train import train as train_command
 from resnet_compiler.diagnostics import SpecError
 from resnet_compiler.lab import LabError, saved
 from resnet_compiler.lab.augmentation import on_device
+from resnet_compiler.lab.metrics import Row
 from resnet_compiler.lab.network import built, decayed
 from resnet_compiler.lab.settings import Settings, differences
 from resnet_compiler.lab.trainer import Listener
@@ -79,6 +83,8 @@ def test_the_same_command_writes_the_same_bytes(
 ) -> None:
     run(tmp_path / "again")
     assert outputs(tmp_path / "again") == outputs(unbroken)
+    ours, theirs = (checkpoints(each)[-1] for each in (tmp_path / "again", unbroken))
+    assert ours.read_bytes() == theirs.read_bytes()
     assert set(outputs(unbroken)) == FILES
     run(tmp_path / "other", replace(SETTINGS, seed=1))
     other = outputs(tmp_path / "other")
@@ -446,6 +452,8 @@ def test_a_run_that_diverges_is_told_so(tmp_path: pathlib.Path) -> None:
         (["nosuch", "--data", "digits"], 2, "there is no spec called `nosuch`"),
         (["cifar", "--data", "digits"], 2, "one spec is trained at a time"),
         (["resnet20", "--data", "digits", "--batch", "1"], 2, "batch"),
+        (["resnet20", "--data", "digits", "--warm-up", "inf"], 2, "--warm-up: a finite number"),
+        (["resnet20", "--data", "digits", "--rate", "inf"], 2, "--rate: a finite number"),
         (["resnet20", "--data", "digits", "--batch", "5000"], 2, "1,438 images to train with"),
     ],
 )
@@ -526,6 +534,26 @@ def test_help_and_check_load_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split("\n", 1) == ["0", "[]\n"], done.stderr
+
+
+def test_the_document_has_every_option_file_and_column() -> None:
+    document = (pathlib.Path(__file__).parent.parent / "docs" / "train.md").read_text()
+    words = set(re.findall(r"`([^`\n]+)`", document))
+    assert words >= FILES | {"checkpoints/"}
+    assert words >= set(Row.__dataclass_fields__)
+    for option in inspect.signature(train_command).parameters:
+        if option not in {"spec", "data", "output", "style", "limit"}:
+            assert f"--{option.replace('_', '-')}" in words, option
+    for name, value in asdict(Settings()).items():
+        if value is not None and not isinstance(value, bool):
+            assert f"| `--{name.replace('_', '-')}` | {value:g} |" in document, name
+
+
+def test_the_options_are_the_settings() -> None:
+    """The command's defaults are those of `Settings`, and each setting has its option."""
+    defaults = inspect.signature(train_command).parameters
+    for name, value in asdict(Settings()).items():
+        assert defaults[name].default == value, name
 
 
 def test_the_tiny_network_is_as_it_was_meant() -> None:

@@ -68,7 +68,7 @@ def train(
             "--flip/--no-flip", help="Whether images may be mirrored; on for cifar10 alone."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of all that is random.")] = 0,
     stop_at: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="End when this share of held-out images is right."),
@@ -103,15 +103,15 @@ def train(
     from resnet_compiler.lab.data import load
     from resnet_compiler.lab.settings import Settings
 
-    settings = Settings(
-        epochs, batch, rate, momentum, weight_decay, warm_up, augment, flip, seed, stop_at
-    )
     asked = {
         "device": device.value,
         "precision": precision.value,
         "checkpoint_every": checkpoint_every,
     }
     try:
+        settings = Settings(
+            epochs, batch, rate, momentum, weight_decay, warm_up, augment, flip, seed, stop_at
+        )
         images = load(data)
         done = _run(graphs[0], images, settings, output, asked)
     except LabError as failure:

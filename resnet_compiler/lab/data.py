@@ -89,9 +89,13 @@ def load(name: str, seed: int = 0) -> Data:
                 raise DataError(f"{folder.as_posix()} is no folder")
             from resnet_compiler.lab import files
 
-            if source == "cifar10":
-                return _data(source, *files.cifar10(folder), may_flip=True)
-            return _split(source, *files.pictures(folder), seed)
+            try:
+                if source == "cifar10":
+                    return _data(source, *files.cifar10(folder), may_flip=True)
+                return _split(source, *files.pictures(folder), seed)
+            except OSError as reason:
+                text = (reason.strerror or str(reason)).lower()
+                raise DataError(f"{folder.as_posix()} cannot be read: {text}") from None
     raise DataError(f"there are {', '.join(NAMES[:-1])} and {NAMES[-1]}, not `{name}`")
 
 

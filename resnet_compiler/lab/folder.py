@@ -49,7 +49,7 @@ def opened(folder: pathlib.Path, account: Mapping[str, Any], source: str) -> Ite
             for left in each.glob(_STAGED):  # by a run that was killed while it wrote
                 if left.name != _LOCK:
                     left.unlink(missing_ok=True)
-        text = json.dumps(account, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(account, indent=2) + "\n"
         write_all({record: [text.encode()], folder / SOURCE: [source.encode()]})
         yield
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KEPT = 2
+_KEY = "resnetc"
+"""The one entry of the header's metadata: of several, safetensors writes now this one first and now that."""
 _NAME = re.compile(r"checkpoint-([0-9]{9})\.safetensors")
 
 
@@ -45,11 +47,10 @@ def save(
     """
     from safetensors.torch import save as to_bytes
 
-    text = json.dumps(record)
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"record": text, "sha256": _digest(on_cpu, text)}
+    account = {"sha256": _digest(on_cpu, record), "record": record}
     path = folder / f"checkpoint-{step:09}.safetensors"
-    write_all({path: [to_bytes(on_cpu, metadata)]})
+    write_all({path: [to_bytes(on_cpu, {_KEY: json.dumps(account)})]})
     earlier = [each for each in _all(folder) if each.name < path.name][:-KEPT:-1]
     for each in _all(folder):
         if each != path and each not in earlier:
@@ -85,14 +86,14 @@ def read(path: pathlib.Path) -> Saved:
 
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            account = json.loads((file.metadata() or {}).get(_KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError):
         raise LabError(f"{path.as_posix()} is refused: it is cut off or damaged") from None
-    text = metadata.get("record", "")
-    if metadata.get("sha256") != _digest(tensors, text):
+    record = account.get("record", {})
+    if account.get("sha256") != _digest(tensors, record):
         raise LabError(f"{path.as_posix()} is refused: its content is not what was written")
-    return Saved(path, tensors, json.loads(text))
+    return Saved(path, tensors, record)
 
 
 def _all(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -102,8 +103,8 @@ def _all(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
+def _digest(tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(record).encode())
     for name in sorted(tensors):
         value = tensors[name].numpy()
         digest.update(f"\0{name}\0{value.dtype}{value.shape}\0".encode())

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from resnet_compiler.lab import LabError
+
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -25,6 +27,9 @@ class Settings:
         flip: whether they may be mirrored; None: what the images say.
         seed: of the initial weights, the order of the images, and what is random in a step.
         stop_at: the held-out accuracy, 0 to 1, at which training ends before its time; None: it does not.
+
+    Raises:
+        LabError: a number is not finite.
     """
 
     epochs: int = 15
@@ -38,10 +43,18 @@ class Settings:
     seed: int = 0
     stop_at: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("rate", "momentum", "weight_decay", "warm_up", "stop_at"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise LabError(
+                    f"--{name.replace('_', '-')}: a finite number is needed, not {value}"
+                )
+
     def rate_at(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate of a step, counted from 0 over the whole run."""
         total = self.epochs * steps_per_epoch
-        rising = min(round(self.warm_up * steps_per_epoch), total)
+        rising = round(min(self.warm_up * steps_per_epoch, total))
         if step < rising:
             return self.rate * (step + 1) / rising
         return self.rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / (total - rising)))

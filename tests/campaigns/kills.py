@@ -93,13 +93,13 @@ def main() -> int:
         before_first = 0
         while kills < given.kills:
             run = Child(killed)
-            # one in five while it starts, the others in the steps that are left for each of the kills
-            if moments.random() < 0.2:
+            # one in five at any moment from its start, the others at any moment among the next steps
+            if kills % 5 == 4:
                 time.sleep(moments.uniform(0, begin))
             else:
                 while run.process.poll() is None and not run.steps:
                     time.sleep(0.005)
-                time.sleep(moments.uniform(0, 0.8 * total / given.kills * pace))
+                time.sleep(moments.uniform(0, 1.5 * total / given.kills * pace))
             run.process.kill()
             if run.end() == 0:
                 print(
@@ -120,7 +120,7 @@ def main() -> int:
         lost.append(reached - last.went_on)
         same = outputs(killed) == outputs(whole)
         print(
-            f"{kills} kills, {before_first} before the process made a step; steps made again: "
+            f"{kills} kills, {before_first} before their process made a step; steps made again: "
             f"{sum(lost)} in all, {max(lost)} at most; outputs {'the same' if same else 'DIFFERENT'}"
         )
         return 0 if same else 1
