@@ -188,18 +188,27 @@ def resnetc(folder: pathlib.Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_runs_go_on_and_do_not_depend_on_how_many_at_a_time(folder: pathlib.Path) -> None:
-    told = resnetc(folder, "--seeds", "1", "--jobs", "1", "-o", "one")
-    assert "Nothing can be said with one seed" in told
-    told = resnetc(folder, "--seeds", "2", "--jobs", "2", "-o", "one")
-    assert "The numbers" in told and told.count("residual6-seed") == 2
-    resnetc(folder, "--seeds", "2", "--jobs", "1", "-o", "two")
+def test_runs_go_on_and_do_not_depend_on_how_many_at_a_time(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+
+    def here(*arguments: str) -> str:
+        result = CliRunner().invoke(app, [*COMMAND, "--jobs", "1", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert "Nothing can be said with one seed" in here("--seeds", "1", "-o", "one")
+    resnetc(folder, "--seeds", "1", "--jobs", "2", "-o", "two")
     names = {path.name for path in (folder / "one").iterdir() if path.is_file()}
     assert len(names) == 7
     for name in names:
         assert (folder / "one" / name).read_bytes() == (folder / "two" / name).read_bytes(), name
+    first = read_csv((folder / "one" / "degradation.csv").read_text())
+    told = here("--seeds", "2", "-o", "one")
+    assert "The numbers" in told and told.count("residual6-seed") == 2
     rows = read_csv((folder / "one" / "degradation.csv").read_text())
-    assert len(rows) == 2 * 2 * 2 * 2
+    assert len(first) == 4 * 2 and rows[:8] == first and len(rows) == 2 * len(first)
     account = json.loads((folder / "one" / "settings.json").read_text())
     assert account["depths"] == [4, 6] and str(folder) not in json.dumps(account)
 

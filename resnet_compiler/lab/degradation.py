@@ -7,7 +7,10 @@ say is decided in `verdict`.
 from __future__ import annotations
 
 import pathlib
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,19 +103,43 @@ def _results(
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    from resnet_compiler.lab import LabError
 
     # spawned, not forked: a copy of a process in which torch has started threads may hang
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(planned)), context) as pool:
+    with _broken_pipes_raise(), ProcessPoolExecutor(min(jobs, len(planned)), context) as pool:
         try:
             futures = [pool.submit(_train_apart, experiment, run, where) for run in planned]
             for run, future in zip(planned, futures, strict=True):
                 yield run, future.result()
+        except BrokenProcessPool:
+            raise LabError(
+                "a process that trained was ended from outside, perhaps since memory ran out: "
+                "the same command goes on, with a smaller `--jobs`"
+            ) from None
         except BaseException:  # what is under way goes on from its checkpoint another time
-            pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+
+
+@contextmanager
+def _broken_pipes_raise() -> Iterator[None]:
+    """Have a pipe without a reader raise an error.
+
+    The command line lets it end the process, for a reader such as `head`. Here a process that trains may go away too.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and hasattr(signal, "SIGPIPE")):
+        yield
+        return
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 def _train_apart(experiment: Experiment, run: Run, where: pathlib.Path) -> list[Row]:
