@@ -17,8 +17,10 @@ from resnet_compiler.commands import (
     diff,
     draw,
     export,
+    gradients,
     init,
     inspect,
+    lab,
     reference,
     serve,
     summary,
@@ -66,6 +68,8 @@ app.command()(train.train)
 app.command()(verify.verify)
 app.command()(inspect.inspect)
 app.command()(bench.bench)
+app.command()(gradients.gradients)
+app.add_typer(lab.app, name="lab")
 app.command(name="list")(reference.list_specs)
 app.command(name="show")(reference.show_file)
 app.command()(reference.operators)

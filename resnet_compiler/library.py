@@ -33,7 +33,7 @@ from resnet_compiler.reader import Amount, read_file, read_text
 from resnet_compiler.source import Mapping, Node, Scalar
 from resnet_compiler.validation import validate
 
-FAMILIES = ("imagenet", "cifar", "timm")
+FAMILIES = ("imagenet", "cifar", "timm", "lab")
 """Folders of shipped specs, in the order in which a bare name is looked for; others follow by name."""
 
 
@@ -71,7 +71,7 @@ def _shipped_display(path: pathlib.Path) -> str | None:
 
 
 def shipped_specs() -> list[SpecFile]:
-    """Every shipped spec: imagenet, cifar, timm, then other families; by name within one."""
+    """Every shipped spec: imagenet, cifar, timm, lab, then other families; by name within one."""
     return [_shipped(folder, file) for folder, file in _shipped_names()]
 
 

@@ -198,7 +198,7 @@ def test_the_stride_where_the_paper_has_it_saves_macs(name: str, macs: int) -> N
     [
         spec.display.removesuffix(".yaml").removeprefix("specs/")
         for spec in shipped_specs()
-        if spec.display.split("/")[1] in ("imagenet", "cifar")
+        if spec.display.split("/")[1] in ("imagenet", "cifar", "lab")
     ],
 )
 def test_a_network_has_as_many_weighted_layers_as_its_name_says(name: str) -> None:

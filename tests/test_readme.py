@@ -83,6 +83,12 @@ def test_every_command_is_described() -> None:
         command.name or getattr(command.callback, "__name__", "")
         for command in app.registered_commands
     ]
-    assert commands
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        commands += [
+            f"{group.name} {getattr(command.callback, '__name__', '')}"
+            for command in group.typer_instance.registered_commands
+        ]
+    assert "lab degradation" in commands
     for name in commands:
         assert f"`resnetc {name}" in README, name

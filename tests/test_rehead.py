@@ -25,7 +25,7 @@ FAMILIES = (
     *("cifar/resnet20", "cifar/preact_resnet164", "cifar/wrn_16_8", "cifar/resnet56_b"),
     *("timm/resnet50d", "timm/seresnet50", "timm/ecaresnet26t", "timm/resnetrs50", "timm/senet154"),
     *("timm/resnetv2_50", "timm/resnetv2_50x1_bit", "timm/resnetv2_50d_frn"),
-    *("timm/ecaresnet50d_pruned", "timm/resnetblur18", "timm/test_resnet"),
+    *("timm/ecaresnet50d_pruned", "timm/resnetblur18", "timm/test_resnet", "lab/resnet20_nonorm"),
 )
 
 

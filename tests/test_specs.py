@@ -12,7 +12,9 @@ from resnet_compiler.library import data_folder
 from resnet_compiler.operators import OPERATORS
 
 SPECS = data_folder("specs")
-PAPER = sorted(path for family in ("imagenet", "cifar") for path in (SPECS / family).glob("*.yaml"))
+PAPER = sorted(
+    path for family in ("imagenet", "cifar", "lab") for path in (SPECS / family).glob("*.yaml")
+)
 
 
 @pytest.mark.parametrize("path", PAPER, ids=lambda path: path.stem)
