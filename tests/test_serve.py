@@ -461,14 +461,17 @@ def test_the_newest_text_wins_and_those_before_are_not_told() -> None:
             if made.text == live.text:
                 done.set()
 
-        live.told = tell
+        def draw(made: Snapshot) -> None:
+            if made.text == live.text:
+                drawn.set()
+
+        drawn = asyncio.Event()
+        live.told, live.pictured = tell, draw
         following = asyncio.create_task(live.follow())
         for width in range(8, 40):
             live.type(NET.replace("width: 8", f"width: {width}"))
             await asyncio.sleep(0.001)
         await asyncio.wait_for(done.wait(), 60)
-        drawn = asyncio.Event()
-        live.pictured = lambda made: drawn.set()
         await asyncio.wait_for(drawn.wait(), 60)
         following.cancel()
         assert live.good is live.newest and live.newest.text == live.text
