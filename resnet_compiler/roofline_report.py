@@ -71,6 +71,7 @@ def roofline_text(graph: Graph, device: Device, precision: str, batch: int, dept
         ("in balance at", f"{device.balance(precision):.0f} operations per byte"),
         ("limit", f"{_time(whole.seconds)}, {batch / whole.seconds:,.0f} images/s"),
         ("memory-bound", f"{whole.memory_bound:.0%} of that time"),
+        ("from", device.source),
     ]
     widest = max(len(name) for name, _ in ending)
     totals = [f"  {name.ljust(widest)}  {text}" for name, text in ending]

@@ -370,7 +370,10 @@ def test_end_to_end(tmp_path: pathlib.Path) -> None:
 def test_what_cannot_be_asked_is_told_in_a_line() -> None:
     for arguments, said in (
         (["--against", "torchvison"], "nothing is called torchvison that could be compared with"),
-        (["--against", "abacus"], "there are torchvision, timm, torch-compile, onnxruntime"),
+        (
+            ["--against", "abacus"],
+            "there are torchvision, timm, torch-compile, torch-inference-compiled",
+        ),
         (["--provider", "cpu", "--against", "timm"], "ONNX Runtime runs alone"),
     ):
         result = bench(*arguments)

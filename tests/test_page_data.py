@@ -106,6 +106,23 @@ def test_blocks_that_are_built_alike_share_a_layout() -> None:
     assert (shortcuts.count("projection"), shortcuts.count("identity")) == (3, 330)
 
 
+def test_what_the_head_reads_of_an_earlier_stage_is_named_there() -> None:
+    """Only a trunk that comes from the part before has a line into it; what else is read stands above it by name."""
+    head = (
+        "head: [p1: {global_avg_pool: {}, from: layer1}, p2: {global_avg_pool: {}, from: layer2}, "
+    )
+    stages = "stages: [layer1: {block: basic, depth: 1, width: 8}, layer2: {block: basic, depth: 1, width: 8}]"
+    stem = "stem: [c: {conv: {out: 8, kernel: 3}}]"
+    text = f"name: probe\ninput: {{height: 16, width: 16}}\n{stem}\n{stages}\n{head}s: {{add: {{}}, from: [p1, p2]}}]\n"
+    network = page_data(from_text(text))["network"]
+    layouts = [network["layouts"][part["layout"]] for part in network["parts"]]
+    assert [layout["trunk"] for layout in layouts] == [0, 0, 0, None]
+    assert [len(layout["pills"]) for layout in layouts] == [0, 0, 0, 2]
+    names = list(rows(network))
+    read = [names[entry] for entry in network["parts"][-1]["entries"]]
+    assert read == ["layer1.0.act2", "layer2.0.act2"]
+
+
 def overlapping(network: dict[str, Any]) -> list[str]:
     """Boxes of a layout that share a place, and lines that run through a box which is at neither of their ends."""
     wrong = []
@@ -243,4 +260,6 @@ def test_the_command_refuses(tmp_path: pathlib.Path) -> None:
     assert "RC02" in run(str(spec), "-o", str(tmp_path / "a.html"), code=1).stderr
     assert "is a folder" in run("resnet18", "-o", str(tmp_path), code=2).stderr
     assert "takes one spec" in run("cifar", "-o", str(tmp_path / "a.html"), code=2).stderr
+    assert "ends in .html" in run("resnet18", "-o", str(spec), code=2).stderr
+    assert spec.read_text().startswith("name: probe")
     assert not (tmp_path / "a.html").exists()

@@ -177,5 +177,11 @@ def test_misuse_is_one_line(arguments: list[str], said: str) -> None:
     assert (code, text) == (MISUSE, "") and said in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("option", ["--device a100", "--precision int8", "--batch 4"])
+def test_options_of_the_roofline_go_with_it(option: str) -> None:
+    done = CliRunner().invoke(app, ["summary", "resnet18", *option.split()])
+    assert done.exit_code == MISUSE and "goes with --roofline" in done.stderr
+
+
 def test_devices_are_beside_the_code_that_reads_them() -> None:
     assert (pathlib.Path(resnet_compiler.__file__).parent / "devices.yaml").is_file()

@@ -143,7 +143,7 @@ def test_an_error_is_shown_where_it_is_and_goes_when_it_is_mended(
         expect(button).to_be_disabled()
     page.keyboard.press("Control+Home")
     finding.click()
-    assert page.evaluate("document.getSelection().toString()") == "kernal"
+    page.wait_for_function("document.getSelection().toString() === 'kernal'")
     page.keyboard.type("kernel")
     expect(finding).to_have_count(0)
     expect(page.locator(".cm-content .resnetc-error")).to_have_count(0)
@@ -352,6 +352,6 @@ def test_it_is_worked_with_the_keyboard(opened: tuple[Page, Server]) -> None:
     expect(page.locator(".finding")).to_have_count(1)
     page.locator(".finding").focus()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.getSelection().toString()") == "kernal"
+    page.wait_for_function("document.getSelection().toString() === 'kernal'")
     names = [each.inner_text() for each in page.locator("header button").all()]
     assert names == ["Download model.py", "Download model.onnx", "Save"]

@@ -53,7 +53,8 @@ def measured_device(device: str, threads: int | None, precisions: Iterable[str])
     found = json.loads(done.stdout.splitlines()[-1])
     rates = {name: rate for name, rate in found["rates"].items() if rate is not None}
     title = f"{hardware(device)}, {count} threads" if device == "cpu" else hardware(device)
-    source = "measured: the best matrix product, and a copy"
+    libraries = [name for name in ("numpy", "onnxruntime", "torch") if _has(name)]
+    source = f"measured: the best matrix product of {', '.join(libraries)}, and a copy"
     return Device(title=title, rates=rates, bandwidth=found["bandwidth"], source=source)
 
 

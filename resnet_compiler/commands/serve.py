@@ -54,7 +54,7 @@ def serve(
         misuse(f"cannot listen at port {port}: {said}; --port 0 takes one that is free")
     address = f"http://127.0.0.1:{port}/"
     name = first.display if first else "a new spec"
-    print(escaped(f"serving {name} at {address}; Ctrl-C ends it"), flush=True)
+    print(escaped(f"serving {name} at {address} (Ctrl-C ends it)"), flush=True)
     if open_browser:
         import webbrowser
 

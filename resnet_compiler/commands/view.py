@@ -42,6 +42,8 @@ def view(
     path = output or pathlib.Path(f"{compilation.graph.identity.name}.html")
     if path.is_dir():
         misuse(f"{path.as_posix()} is a folder; give -o the page's name, such as page.html")
+    if path.suffix.lower() not in (".html", ".htm"):
+        misuse(f"-o: a page's name ends in .html, and `{path.as_posix()}` does not")
     html = page_html(compilation).encode()
     (size,) = reporting(lambda: write_all({path: [html]})).values()
     print(escaped(f"wrote {path.as_posix()} ({size:,} bytes)"))

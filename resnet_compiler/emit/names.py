@@ -41,7 +41,7 @@ SUPPORT_CLASSES = (
 )
 """Classes that the templates in `support/` define."""
 
-IMPORTED_NAMES = ("nn", "torch", "F", "Tensor", "OrderedDict")
+IMPORTED_NAMES = ("nn", "torch", "F", "Tensor", "OrderedDict", "deepcopy")
 """Names that the imports of emitted code bind."""
 
 BUILTIN_NAMES = tuple("super range isinstance int float bool str list tuple".split())  # noqa: SIM905

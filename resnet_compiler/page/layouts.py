@@ -56,17 +56,26 @@ def part_of(graph: Graph, name: str, layers: Sequence[str], kinds: Mapping[str, 
     return Part(name, tuple(layers), entries, tuple(key))
 
 
-def layout(graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str]) -> dict[str, Any]:
+def trunk_entry(graph: Graph, part: Part) -> int | None:
+    """Which of a part's entries its trunk begins with; None where nothing is read."""
+    entries = place(graph, part.layers).entries
+    return part.entries.index(entries[0].name) if entries else None
+
+
+def layout(
+    graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str], is_joined: bool
+) -> dict[str, Any]:
     """The layout that parts of one structure share, wide enough for the labels of all of them.
 
     ``boxes`` has x, y (the middle of the top), width and height of each layer. ``pills`` has the same for what is read
     from elsewhere, behind its number among the part's entries; but ``trunk``, the trunk's own entry, has none: its line comes
-    in from the top and ends at the point ``entry``. Both are None where nothing is read. ``exit`` is the number of the layer that the trunk leaves. Each edge has source, target,
+    in from the top and ends at the point ``entry``. Both are None where it does not come from the part before
+    (``is_joined``), or nothing is read. ``exit`` is the number of the layer that the trunk leaves. Each edge has source, target,
     the kind of shortcut it is on (or ""), and its points x, y, x, y, …; a source below 0 is an entry, -1 the first.
     """
     first = parts[0]
     placement = place(graph, first.layers)
-    trunk = placement.entries[0].name if placement.entries else None
+    trunk = placement.entries[0].name if placement.entries and is_joined else None
     widths = _widths(graph, parts, trunk)
     lanes: list[float] = [EDGE_LANE] * placement.lanes
     for cell in placement.cells:
@@ -77,7 +86,7 @@ def layout(graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str]) -> dic
         middles.append(x + width / 2)
         x += width
     heights = [0 if row == 0 else CIRCLE for row in range(placement.rows)]
-    has_pills = len(first.entries) > 1
+    has_pills = len(first.entries) > (trunk is not None)
     heights[0] = PILL * has_pills
     for cell in placement.cells:
         if not cell.is_entry and not _sign(graph, cell.name):

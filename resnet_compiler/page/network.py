@@ -20,7 +20,7 @@ from resnet_compiler.emit.pytorch.lines import Lines, source_lines
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.measure import Measures, tensors_of
 from resnet_compiler.page import labels
-from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of
+from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of, trunk_entry
 
 
 @dataclass
@@ -179,13 +179,21 @@ def _parts(
     graph: Graph, parts: Sequence[Part], kinds: Mapping[str, str], index: Mapping[str, int]
 ) -> dict[str, Any]:
     """Parts and stages in order, and the layouts that parts share."""
-    alike: dict[Any, list[Part]] = {}
+    trunks: dict[Any, int | None] = {}
+    alike: dict[tuple[Any, bool], list[Part]] = {}
+    keys = []
+    before: tuple[str, ...] = (INPUT,)
     for part in parts:
-        alike.setdefault(part.key, []).append(part)
+        if part.key not in trunks:
+            trunks[part.key] = trunk_entry(graph, part)
+        trunk = trunks[part.key]
+        keys.append((part.key, trunk is not None and part.entries[trunk] in before))
+        alike.setdefault(keys[-1], []).append(part)
+        before = part.layers
     number = {key: count for count, key in enumerate(alike)}
     stage_of = {block: count for count, stage in enumerate(graph.stages) for block in stage.blocks}
     listed = []
-    for part in parts:
+    for part, key in zip(parts, keys, strict=True):
         scope = graph.scopes.get(part.name)
         listed.append(
             {
@@ -196,13 +204,15 @@ def _parts(
                 "first": index[part.layers[0]],
                 "count": len(part.layers),
                 "entries": [index[each] for each in part.entries],
-                "layout": number[part.key],
+                "layout": number[key],
             }
         )
     return {
         "parts": listed,
         "stages": [stage.name for stage in graph.stages],
-        "layouts": [layout(graph, members, kinds) for members in alike.values()],
+        "layouts": [
+            layout(graph, members, kinds, is_joined) for (_, is_joined), members in alike.items()
+        ],
     }
 
 

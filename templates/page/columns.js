@@ -165,12 +165,15 @@ function arrange(model, unfolded, columns) {
   return { units, links, frames, width: left - GUTTER, height };
 }
 
-// Whether a unit's trunk comes from the unit before it, as it nearly always does.
+// Whether a unit's trunk comes from the unit before it, as it nearly always does; of one that is folded, whether it reads
+// anything of that unit at all.
 function isJoined(model, before, unit) {
   if (before.key === "input" || unit.key === "output") return true;
   const part = unit.kind === "stage" ? unit.thing.parts[0] : unit.thing;
-  const from = part.layout.trunk === null ? -1 : part.entries[part.layout.trunk];
-  return from >= 0 && before.thing.layers.includes(model.layers[from]);
+  const { trunk } = part.layout;
+  const own = trunk === null ? [] : [part.entries[trunk]];
+  const reads = unit.kind === "open" ? own : part.entries;
+  return reads.some((from) => from >= 0 && before.thing.layers.includes(model.layers[from]));
 }
 
 // The frame of an open stage, which grows with each of its columns.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resnet_compiler.bench.contenders.compiled import TORCH_COMPILE
+from resnet_compiler.bench.contenders.compiled import TORCH_COMPILE, TORCH_INFERENCE_COMPILED
 from resnet_compiler.bench.contenders.emitted import TORCH_GRAPH, TORCH_INFERENCE, TORCH_SOURCE
 from resnet_compiler.bench.contenders.onnx_runtime import ONNXRUNTIME
 from resnet_compiler.bench.contenders.open_vino import OPENVINO
@@ -18,6 +18,7 @@ CONTENDERS: dict[str, Contender] = {
         TORCHVISION,
         TIMM,
         TORCH_COMPILE,
+        TORCH_INFERENCE_COMPILED,
         ONNXRUNTIME,
         OPENVINO,
     )

@@ -1,4 +1,5 @@
-"""`torch.compile` of torchvision's model, or of the emitted training source where torchvision has no such network.
+"""`torch.compile` of torchvision's model, or of the emitted training source where torchvision has no such network; and of
+the emitted source for inference.
 
 On a CPU with freezing, which folds batch norms and lays weights out anew; on CUDA with the mode "max-autotune", which
 times kernels, and captures a CUDA graph.
@@ -9,10 +10,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from resnet_compiler.bench.contenders.emitted import training_source
+from resnet_compiler.bench.contenders.emitted import inference_source, training_source
 from resnet_compiler.bench.contenders.in_torch import EAGER, image, placed, prepared_torch, running
 from resnet_compiler.bench.contenders.peers import torchvision_model
-from resnet_compiler.bench.jobs import SOURCE, CannotRun, Contender, Job, Running
+from resnet_compiler.bench.jobs import INFERENCE, SOURCE, CannotRun, Contender, Job, Running
 
 
 def _model(job: Job) -> tuple[Any, str]:
@@ -28,11 +29,19 @@ def _model(job: Job) -> tuple[Any, str]:
     return placed(model, job), "torchvision"
 
 
-def _compiled(job: Job) -> Running:
+def _of_peer(job: Job) -> Running:
+    prepared_torch(job)
+    return _compiled(job, *_model(job))
+
+
+def _of_inference(job: Job) -> Running:
+    prepared_torch(job)
+    return _compiled(job, placed(inference_source(job), job))
+
+
+def _compiled(job: Job, model: Any, of: str = "") -> Running:
     import torch
 
-    prepared_torch(job)
-    model, of = _model(job)
     if job.device == "cpu":
         settings = importlib.import_module("torch._inductor.config")
         settings.freezing = True  # type: ignore[attr-defined]
@@ -53,5 +62,13 @@ TORCH_COMPILE = Contender(
     ("torch", "safetensors"),
     EAGER,
     lambda precision: (SOURCE,),
-    _compiled,
+    _of_peer,
+)
+TORCH_INFERENCE_COMPILED = Contender(
+    "torch-inference-compiled",
+    "torch.compile of the emitted inference source",
+    ("torch", "safetensors"),
+    EAGER,
+    lambda precision: (INFERENCE,),
+    _of_inference,
 )

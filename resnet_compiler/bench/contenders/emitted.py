@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from resnet_compiler.bench.contenders.in_torch import (
     EAGER,
     emitted_module,
@@ -28,16 +30,20 @@ def _source(job: Job) -> Running:
     return running(network, image(job), job)
 
 
+def inference_source(job: Job) -> Any:
+    """The network of the source for inference, with its weights folded, not yet prepared."""
+    network = getattr(emitted_module(job, INFERENCE), job.class_name)()
+    network.load_state_dict(weights(job))
+    return network.eval()
+
+
 def _inference(job: Job, cuda_graph: bool = False) -> Running:
     import torch
 
     prepared_torch(job)
-    module = emitted_module(job, INFERENCE)
-    network = getattr(module, job.class_name)()
-    network.load_state_dict(weights(job))
     given = image(job)
-    call = module.Prepared(
-        network.eval(), given, dtype=getattr(torch, job.precision), cuda_graph=cuda_graph
+    call = emitted_module(job, INFERENCE).Prepared(
+        inference_source(job), given, dtype=getattr(torch, job.precision), cuda_graph=cuda_graph
     )
     return running(call, given, job)
 

@@ -104,8 +104,9 @@ def _support(graph: Graph) -> list[str]:
 def _imports(code: str) -> list[str]:
     """The import lines that the code needs."""
     lines = []
-    if "OrderedDict(" in code:
-        lines += ["from collections import OrderedDict", ""]
+    lines += ["from collections import OrderedDict"] if "OrderedDict(" in code else []
+    lines += ["from copy import deepcopy"] if "deepcopy(" in code else []
+    lines += [""] if lines else []
     lines += ["import torch"] if re.search(r"\btorch\.", code) else []
     lines += ["import torch.nn.functional as F"] if re.search(r"\bF\.", code) else []
     return [*lines, "from torch import Tensor, nn"]
