@@ -36,7 +36,7 @@ def _of_peer(job: Job) -> Running:
 
 def _of_inference(job: Job) -> Running:
     prepared_torch(job)
-    return _compiled(job, placed(inference_source(job), job))
+    return _compiled(job, placed(inference_source(job)[1], job))
 
 
 def _compiled(job: Job, model: Any, of: str = "") -> Running:

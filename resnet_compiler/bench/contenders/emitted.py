@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from resnet_compiler.bench.contenders.in_torch import (
@@ -30,11 +31,12 @@ def _source(job: Job) -> Running:
     return running(network, image(job), job)
 
 
-def inference_source(job: Job) -> Any:
-    """The network of the source for inference, with its weights folded, not yet prepared."""
-    network = getattr(emitted_module(job, INFERENCE), job.class_name)()
+def inference_source(job: Job) -> tuple[ModuleType, Any]:
+    """The module of the source for inference, and its network with the weights folded, not yet prepared."""
+    module = emitted_module(job, INFERENCE)
+    network = getattr(module, job.class_name)()
     network.load_state_dict(weights(job))
-    return network.eval()
+    return module, network.eval()
 
 
 def _inference(job: Job, cuda_graph: bool = False) -> Running:
@@ -42,9 +44,9 @@ def _inference(job: Job, cuda_graph: bool = False) -> Running:
 
     prepared_torch(job)
     given = image(job)
-    call = emitted_module(job, INFERENCE).Prepared(
-        inference_source(job), given, dtype=getattr(torch, job.precision), cuda_graph=cuda_graph
-    )
+    module, network = inference_source(job)
+    dtype = getattr(torch, job.precision)
+    call = module.Prepared(network, given, dtype=dtype, cuda_graph=cuda_graph)
     return running(call, given, job)
 
 
