@@ -63,12 +63,28 @@ def make_block(
     if len(maker.nodes) == count or NOTHING in (value, output):
         return output
     _refuse_numbers_beside_tensors(maker, name, count)
-    maker.scopes[name] = Scope(
+    maker.scopes[name] = _scope(block, name, value, output, environment, joined, span)
+    if key is not None:
+        instances.remember(maker, key, name, value, output, before)
+    return output
+
+
+def _scope(
+    block: definitions.Block,
+    name: str,
+    entry: str,
+    output: str,
+    environment: Environment,
+    joined: residual.Joined | None,
+    span: Span,
+) -> Scope:
+    """What an instance leaves in the graph of its block."""
+    return Scope(
         name=name,
         block=block.name,
         title=block.title,
         doc=block.doc,
-        entry=value,
+        entry=entry,
         exit=output,
         values=MappingProxyType({key: bound.value for key, bound in environment.bindings.items()}),
         defaults=MappingProxyType(
@@ -79,9 +95,6 @@ def make_block(
         shortcut_layers=joined.layers if joined else (),
         span=span,
     )
-    if key is not None:
-        instances.remember(maker, key, name, value, output, before)
-    return output
 
 
 def _refuse_numbers_beside_tensors(maker: Maker, name: str, count: int) -> None:

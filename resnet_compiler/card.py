@@ -43,7 +43,7 @@ def card_text(graph: Graph, version: str, figures: tuple[str, ...]) -> str:
     """The card as Markdown, in the form that CommonMark with tables reads."""
     from resnet_compiler.templating import environment
 
-    measures = Measures(graph)
+    measures = graph.measures
     tensors = [f"{node.name}.{each.name}" for node in graph for each in tensors_of(graph, node)]
     proofs = [proof for proof in graph.proofs if proof.residual]
     return (

@@ -47,7 +47,7 @@ def _proof_dict(proof: Proof) -> dict[str, Any]:
 
 def summary_dict(graph: Graph) -> dict[str, Any]:
     """All counts of a network at its declared size, per layer and in total."""
-    measures = Measures(graph)
+    measures = graph.measures
     breakdown = measures.breakdown
     return {
         "format_version": FORMAT_VERSION,
@@ -92,7 +92,7 @@ def summary_text(graph: Graph, depth: Depth) -> str:
     Where 100 columns have room for them, bars show each row's share of all parameters and of all MACs. The greatest share
     has the longest bar, and a line below the table says how much it is.
     """
-    measures = Measures(graph)
+    measures = graph.measures
     size = shape_text(graph.concrete("input"))
     title = f"{graph.identity.name} · {size} → {shape_text(graph.concrete(graph.output))}"
     table = summary_table(_HEADS[depth], summary_rows(measures, depth))

@@ -63,7 +63,6 @@ def _build(compilation: Compilation, plan: Plan, fold: bool) -> None:
     """Write what the plan says of a spec that is right; of one that is wrong, say that nothing was written."""
     from resnet_compiler import api
     from resnet_compiler.diagnostics import SpecError
-    from resnet_compiler.measure import Measures
     from resnet_compiler.output import write_all
 
     graph = compilation.graph
@@ -78,7 +77,7 @@ def _build(compilation: Compilation, plan: Plan, fold: bool) -> None:
     except SpecError as failure:  # what is in the way may be gone at the next save
         render_all([(failure.diagnostics, {})])
         return
-    measures = Measures(api.graph_of(network))
+    measures = api.graph_of(network).measures
     counts = f"{measures.weighted_layers} weighted layers, {measures.parameters:,} parameters"
     written = ", ".join(path.as_posix() for path in sizes)
     print(

@@ -17,7 +17,6 @@ from resnet_compiler.compare.changes import (
     changed_layer,
 )
 from resnet_compiler.graph import Graph, Proof
-from resnet_compiler.measure import Measures
 from resnet_compiler.rows import SummaryRow, shape_text, summary_rows
 
 
@@ -136,7 +135,7 @@ def _facts(before: Graph, after: Graph) -> Iterator[Change]:
 
 
 def _figures(before: Graph, after: Graph) -> Iterator[Figure]:
-    old, new = Measures(before), Measures(after)
+    old, new = before.measures, after.measures
     yield Figure("layers", len(before), len(after))
     yield Figure("weighted layers", old.weighted_layers, new.weighted_layers)
     yield Figure("parameters", old.parameters, new.parameters)
@@ -154,7 +153,7 @@ def _stages(
     ``touched`` are the blocks (by the first network's names) and sections in which something changes.
     """
     old, new = (
-        {row.name: row for row in summary_rows(Measures(graph), "stage")}
+        {row.name: row for row in summary_rows(graph.measures, "stage")}
         for graph in (pairs.before, pairs.after)
     )
     changed: list[StageDifference] = []

@@ -15,7 +15,6 @@ from resnet_compiler.compare.changes import (
 )
 from resnet_compiler.compare.difference import Difference, Figure, Group, StageDifference
 from resnet_compiler.graph import Proof
-from resnet_compiler.measure import Measures
 from resnet_compiler.rows import shape_text
 from resnet_compiler.tables import COLUMNS, aligned
 
@@ -62,7 +61,7 @@ def _totals(found: Difference) -> list[str]:
         for each in found.figures
     ]
     lines = aligned(rows, {1, 2, 3, 4})
-    weighted = [Measures(found.before), Measures(found.after)]
+    weighted = [found.before.measures, found.after.measures]
     if str(weighted[0].breakdown) != str(weighted[1].breakdown):
         lines += ["", "  weighted layers"]
         words = [

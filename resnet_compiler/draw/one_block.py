@@ -22,7 +22,6 @@ from resnet_compiler.draw.sheets import block_note, end
 from resnet_compiler.graph import Graph
 from resnet_compiler.library import Library, SpecFile
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
-from resnet_compiler.measure import Measures
 from resnet_compiler.pipeline import Compilation, compile_file
 
 CHANNELS, SIZE = 64, 56
@@ -135,7 +134,7 @@ def block_figure(block: Block, graph: Graph) -> Figure:
     view = View(graph)
     parts = [part for part in view.whole() if part.name in TITLES]
     rooms = rooms_of(view, parts)
-    measures = Measures(graph)
+    measures = graph.measures
     sheets = []
     for part in parts:
         names = [cell.name for cell in part.placement.cells if not cell.is_entry]

@@ -9,14 +9,13 @@ from resnet_compiler.draw.parts import Part, View
 from resnet_compiler.draw.primitives import Box, Label
 from resnet_compiler.draw.text import fitted, text_width
 from resnet_compiler.graph import INPUT, Graph
-from resnet_compiler.measure import Measures
 
 END_SIZE, END_HEIGHT, END_ROOM = 8.5, 15.0, 150.0
 
 
 def sheet(graph: Graph, parts: list[Part], entries: list[Entry], detail: str) -> Sheet:
     """A network's sheet: its title and facts, what comes in, the entries, and what goes out."""
-    measures = Measures(graph)
+    measures = graph.measures
     shape = f"{shape_text(graph.concrete(INPUT))} to {shape_text(graph.concrete(graph.output))}"
     title = graph.identity.title or graph.identity.name
     facts = (

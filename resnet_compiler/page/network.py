@@ -40,7 +40,7 @@ class _Shared:
 
 def network_data(graph: Graph, files: Sequence[str]) -> dict[str, Any]:
     """All that a page shows of a network. ``files`` are the names that spans use, in the order of the page's files."""
-    measures = Measures(graph)
+    measures = graph.measures
     lines = source_lines(graph, __version__)
     kinds = _shortcut_kinds(graph)
     parts = [part_of(graph, name, names, kinds) for name, names in parts_of(graph)]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from resnet_compiler.limits import Limits
-from resnet_compiler.measure import Measures
 from resnet_compiler.page import page_data
 from resnet_compiler.pipeline import Compilation, compile_file
 from resnet_compiler.serve.findings import Finding, findings_of
@@ -52,7 +51,7 @@ def _status(compilation: Compilation) -> str:
     errors = f"{count} error{'' if count == 1 else 's'}" if count else ""
     if compilation.draft is None:
         return errors
-    measures = Measures(compilation.draft)
+    measures = compilation.draft.measures
     counts = (
         f"{measures.weighted_layers} weighted layers, {measures.parameters:,} parameters, "
         f"{measures.macs:,} MACs"
