@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("nicegui")
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 from support.browser import launched
 from support.server import Server, serving
 
@@ -55,7 +55,7 @@ def visited(browser: Browser, server: Server) -> Iterator[Page]:
     )
     page.on("pageerror", lambda reason: complaints.append(str(reason)))
     page.goto(server.address)
-    expect(page.locator(".cm-content")).to_be_visible()
+    expect(editor(page)).to_be_focused()
     expect(frame(page).locator("#totals dd").first).to_be_visible()
     yield page
     context.close()
@@ -88,6 +88,11 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
     inside.mkdir()
     (inside / "net.yaml").write_text(NET)
     return inside
+
+
+def editor(page: Page) -> Locator:
+    """The editor, by the name that the page's script gives it; that script ends with the focus in it."""
+    return page.get_by_role("textbox", name="Spec")
 
 
 def frame(page: Page) -> FrameLocator:
@@ -176,6 +181,7 @@ def test_a_spec_that_is_wrong_from_the_start_gets_its_network_once_it_is_right(
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.address)
+    expect(editor(page)).to_be_focused()
     expect(page.locator(".note")).to_contain_text("once it is right")
     expect(page.locator(".finding")).to_have_count(1)
     replace(page, "kernal", "kernel")
@@ -256,6 +262,7 @@ def test_two_pages_are_edited_apart(opened: tuple[Page, Server]) -> None:
     page, server = opened
     other = page.context.new_page()
     other.goto(server.address)
+    expect(editor(other)).to_be_focused()
     expect(frame(other).locator("#totals dd").first).to_be_visible()
     replace(page, "depth: 1", "depth: 3")
     expect(page.locator(".status")).to_contain_text(
