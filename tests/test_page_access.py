@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from support.pages import place, row
+from support.pages import comes_to, place, row
 
 
 def test_moving_and_zooming(page_of: Any) -> None:
@@ -19,27 +19,24 @@ def test_moving_and_zooming(page_of: Any) -> None:
     page.page.mouse.down()
     page.page.mouse.move(middle[0] + 50, middle[1] - 30, steps=5)
     page.page.mouse.up()
-    page.page.wait_for_timeout(50)
-    assert place(page) == pytest.approx([x + 50, y - 30, scale], abs=1)
+    comes_to(page, x + 50, y - 30, scale)
     page.page.mouse.wheel(0, 100)
-    page.page.wait_for_timeout(50)
-    assert place(page)[1] == pytest.approx(y - 130, abs=1)
+    comes_to(page, x + 50, y - 130, scale)
     page.page.keyboard.down("Control")
     page.page.mouse.wheel(0, -100)
+    page.page.wait_for_function(
+        "least => document.getElementById('world').transform.baseVal.getItem(1).matrix.a > least",
+        arg=scale * 1.2,
+    )
     page.page.keyboard.up("Control")
-    page.page.wait_for_timeout(50)
-    assert place(page)[2] > scale * 1.2
     page.page.locator("#fit").click()
-    page.page.wait_for_timeout(50)
-    assert place(page) == pytest.approx([x, y, scale], abs=1)
+    comes_to(page, x, y, scale)
     page.page.locator("#diagram").focus()
     page.page.keyboard.press("ArrowRight")
     page.page.keyboard.press("+")
-    page.page.wait_for_timeout(50)
-    assert place(page)[2] == pytest.approx(scale * 1.2)
+    comes_to(page, None, None, scale * 1.2, within=0.001)
     page.page.keyboard.press("0")
-    page.page.wait_for_timeout(50)
-    assert place(page) == pytest.approx([x, y, scale], abs=1)
+    comes_to(page, x, y, scale)
 
 
 def test_the_keyboard_alone(page_of: Any) -> None:

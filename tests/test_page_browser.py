@@ -104,8 +104,9 @@ def test_a_thousand_layers(page_of: Any) -> None:
     assert page.page.locator("#rows .row").count() < 100
     for _ in range(12):
         page.page.locator("#zoom-in").click()
-    page.page.wait_for_timeout(100)
-    assert 0 < drawn(page, ".layer") < 600
+    page.page.wait_for_function(
+        "() => { const n = document.querySelectorAll('#canvas .layer').length; return 0 < n && n < 600; }"
+    )
     assert page.page.evaluate("document.querySelectorAll('*').length") < 6000
 
 

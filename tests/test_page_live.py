@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 from support.browser import opened
 from support.hostile_strings import LONG, TEXTS
-from support.pages import drawn, place, row
+from support.pages import comes_to, drawn, place, row
 
 from resnet_compiler.characters import escaped
 from resnet_compiler.library import SpecFile, find_spec
@@ -25,8 +25,9 @@ def test_new_data_keeps_what_is_chosen_unfolded_and_in_the_window(page_of: Any) 
     page = page_of("resnet50")
     page.page.locator('#canvas [data-fold="part:layer3.1"]').click()
     page.page.locator('#canvas [data-key="layer:layer3.1.conv2"]').click()
+    x, y, scale = place(page)
     page.page.mouse.wheel(30, 40)
-    page.page.wait_for_timeout(50)
+    comes_to(page, x - 30, y - 40, scale)
     before = place(page)
     text = "name: mine\nextends: resnet50\nstages: {layer3: {depth: 4}}\n"
     data = page_data(compile_file(SpecFile("mine.yaml", None), text))

@@ -326,7 +326,7 @@ def test_axe_finds_nothing_serious(
     if is_wrong:
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("saved net.yaml")).to_be_visible()
-        page.wait_for_timeout(500)  # it fades in, and text that is half there has no contrast
+        appears(page)
         assert not serious(page)
 
 
@@ -337,10 +337,18 @@ def test_axe_finds_nothing_serious_in_the_question_for_a_name(
         page.emulate_media(reduced_motion="reduce")
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
-        page.wait_for_timeout(500)  # as above
+        appears(page)
         assert not serious(page)
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def appears(page: Page) -> None:
+    """Wait until all is there that fades in: text that is half there has no contrast. The caret blinks for ever."""
+    page.wait_for_function(
+        """() => !document.querySelector("[class*=enter-active]") && document.getAnimations().every(
+            (each) => each.playState !== "running" || each.effect.getTiming().iterations === Infinity)"""
+    )
 
 
 def serious(page: Page) -> list[tuple[str, list[str]]]:

@@ -328,9 +328,9 @@ def test_tabs_between_words() -> None:
     ids=["flow", "mappings", "dashes", "items", "questions", "closed", "indented"],
 )
 def test_deep_nesting_is_a_diagnostic_and_quick(parser: None, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # of this process alone: what else runs here does not count
     assert problem(text).code.id == "RC0602"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_depth_is_exact(parser: None) -> None:

@@ -71,3 +71,15 @@ def drawn(each: Opened, selector: str) -> int:
 def place(page: Opened) -> list[float]:
     transform = page.page.locator("#world").get_attribute("transform")
     return [float(number) for number in re.findall(r"-?[\d.]+", transform or "")]
+
+
+def comes_to(page: Opened, *expected: float | None, within: float = 1) -> None:
+    """Wait until the drawing is at a place: x, y and scale, None for any. What the mouse does arrives a frame later."""
+    page.page.wait_for_function(
+        """([expected, within]) => {
+            const transform = document.getElementById("world").getAttribute("transform");
+            const found = transform.match(/-?[\\d.]+/g).map(Number);
+            return expected.every((each, at) => each === null || Math.abs(found[at] - each) <= within);
+        }""",
+        arg=[list(expected), within],
+    )
