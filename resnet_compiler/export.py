@@ -22,6 +22,7 @@ from resnet_compiler.interface import (
 )
 from resnet_compiler.output import write_all
 from resnet_compiler.rehead import rehead
+from resnet_compiler.settle import unread_layers
 from resnet_compiler.weights import Value
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def export(
     if weights is None:
         notes = (f"no weights were given: these are initial ones, of seed {seed}", *notes)
     found: list[Verification] = []
-    with _values(weights, graph, seed, classes is not None) as (values, warnings):
+    unread = unread_layers(graph, interface)
+    with _values(weights, graph, seed, classes is not None, unread) as (values, warnings):
         quantized = None
         if int8 is None:
             files = api.onnx_files(
@@ -183,7 +185,7 @@ def _refuse_with_int8(interface: Interface, fold: bool) -> None:
 
 @contextmanager
 def _values(
-    path: pathlib.Path | None, graph: Graph, seed: int, new_head: bool
+    path: pathlib.Path | None, graph: Graph, seed: int, new_head: bool, unread: frozenset[str]
 ) -> Iterator[tuple[Value, Callable[[], tuple[Diagnostic, ...]]]]:
     """The tensors' values, and what there is to say of them once they were read."""
     if path is None:
@@ -191,7 +193,7 @@ def _values(
         return
     from resnet_compiler.checkpoints import open_checkpoint
 
-    with open_checkpoint(path, graph, seed=seed, new_head=new_head) as checkpoint:
+    with open_checkpoint(path, graph, seed=seed, new_head=new_head, unread=unread) as checkpoint:
         yield checkpoint, lambda: checkpoint.findings
 
 

@@ -72,6 +72,15 @@ def feature_places(graph: Graph) -> dict[str, str]:
     return {name: node for name, node in places.items() if node != INPUT}
 
 
+def unread_layers(graph: Graph, interface: Interface) -> frozenset[str]:
+    """The layers that no output of an interface reads: with features alone, the head and the stages past the last."""
+    if interface.has_head:
+        return frozenset()
+    places = feature_places(graph)
+    wanted = [places[name] for name in interface.features]
+    return frozenset(graph.nodes) - _needed(graph, wanted)
+
+
 def size_of(graph: Graph, interface: Interface) -> Pair | None:
     """The network's (height, width), or None where it is dynamic."""
     if isinstance(interface.size, tuple):

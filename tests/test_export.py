@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import safetensors.numpy
 from support import peers
 from support.weight_files import NET, net, value
 from typer.testing import CliRunner, Result
@@ -141,6 +142,32 @@ def test_features_and_labels() -> None:
     facts = {each.key: each.value for each in model.metadata_props}
     assert json.loads(facts["labels"])[3] == "digit 3"
     assert set(json.loads(facts["strides"])) == {"stem", "layer1"}
+
+
+@pytest.mark.parametrize("more", [[], ["--precision", "int8", "--calibration", "images.npz"]])
+def test_a_backbones_weights_are_enough_for_features(more: list[str]) -> None:
+    """What no output reads may be missing, or that of another network; what one reads may not."""
+    features = ["--features", "stem,layer1", "--weights", "backbone.safetensors", *more]
+    whole = safetensors.numpy.load_file("weights.safetensors")
+    backbone = {name: each for name, each in whole.items() if not name.startswith("fc.")}
+    backbone["layer2.0.conv1.weight"] = np.zeros((1, 2, 3), np.float32)
+    safetensors.numpy.save_file(backbone, "backbone.safetensors")
+    for weights, path in (("backbone", "m.onnx"), ("weights", "whole.onnx")):
+        features[3] = f"{weights}.safetensors"
+        result = export("-o", path, *features)
+        assert result.exit_code == FINE, result.output
+    shape = (2, *net().concrete("input"))
+    feeds = {"input": np.random.default_rng(1).standard_normal(shape, np.float32)}
+    made, expected = (
+        peers.onnx_session(path).run(None, feeds) for path in ("m.onnx", "whole.onnx")
+    )
+    assert len(made) == 2 and all(map(np.array_equal, made, expected))
+    features[3] = "backbone.safetensors"
+    for refused in (["--with-head"], ["--features", "layer2"]):
+        assert export("-o", "m.onnx", *features, *refused).exit_code == WRONG
+    del backbone["layer1.0.conv1.weight"]
+    safetensors.numpy.save_file(backbone, "backbone.safetensors")
+    assert "layer1.0.conv1.weight" in export("-o", "m.onnx", *features).stderr
 
 
 def test_weights_in_a_file_beside() -> None:

@@ -99,7 +99,7 @@ def mismatch(
         for (title, lines), count in zip(lists.items(), layers, strict=True)
         if lines
     ]
-    changed = {_layer(graph, name) for name in found.reshaped}
+    changed = {layer_of(graph, name) for name in found.reshaped}
     at = graph[changed.pop()].span if len(changed) == 1 and not found.missing else None
     return error(
         codes.WEIGHTS_MISMATCH,
@@ -111,7 +111,7 @@ def mismatch(
     )
 
 
-def _layer(graph: Graph, name: str) -> str:
+def layer_of(graph: Graph, name: str) -> str:
     """The layer that a tensor belongs to; a learned tensor of its own has the layer's name."""
     return name if name in graph.nodes else name.rpartition(".")[0]
 
@@ -228,7 +228,7 @@ def _classes(
     except SpecError:
         return None
     rows = {(theirs[name] or (0,))[0] for name in found.reshaped}
-    fits = all(_layer(graph, name) in head for name in found.reshaped) and all(
+    fits = all(layer_of(graph, name) in head for name in found.reshaped) and all(
         theirs[name][1:] == ours[name][1:] for name in found.reshaped
     )
     return rows.pop() if fits and len(rows) == 1 and 0 not in rows else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 
 from resnet_compiler import codes
 from resnet_compiler.checkpoints.kinds import kind_of
-from resnet_compiler.checkpoints.mismatch import MOST_LINES, differences, mismatch
+from resnet_compiler.checkpoints.mismatch import MOST_LINES, differences, layer_of, mismatch
 from resnet_compiler.checkpoints.names import without_wrappers
 from resnet_compiler.checkpoints.stored import Stored, Tensors
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
@@ -78,7 +78,12 @@ class Checkpoint:
 
 @contextmanager
 def open_checkpoint(
-    path: pathlib.Path, graph: Graph, *, seed: int = 0, new_head: bool = False
+    path: pathlib.Path,
+    graph: Graph,
+    *,
+    seed: int = 0,
+    new_head: bool = False,
+    unread: Container[str] = (),
 ) -> Iterator[Checkpoint]:
     """The weights of a file for a network: safetensors, the index of sharded ones, or a PyTorch checkpoint.
 
@@ -88,6 +93,7 @@ def open_checkpoint(
         seed: of what is initialised: a new head.
         new_head: whether the head may be another than the file's, as that of `rehead` is. Then it is initialised where
             its number of classes is another, or where the file has none; a warning says so.
+        unread: layers that no output reads. What the file lacks of them, or has in another shape, is initialised.
 
     Raises:
         SpecError: the file cannot be read (RC0510), holds more than weights (RC0511), or other ones (RC0512).
@@ -95,8 +101,15 @@ def open_checkpoint(
     wanted = dict(tensors(graph))
     stored = without_wrappers(_read(path), wanted)
     fresh = _fresh_head(graph, wanted, stored) if new_head else ()
-    kept = {name: each for name, each in stored.items() if name not in fresh}
-    needed = {name: each for name, each in wanted.items() if name not in fresh}
+    idle = [
+        name
+        for name, each in wanted.items()
+        if layer_of(graph, name) in unread
+        and (name not in stored or stored[name].shape != each.shape)
+    ]
+    made = {*fresh, *idle}
+    kept = {name: each for name, each in stored.items() if name not in made}
+    needed = {name: each for name, each in wanted.items() if name not in made}
     if differences(needed, kept):
         raise SpecError([mismatch(path, graph, wanted, stored)])
     found = (_new_head(path, graph, fresh, wanted, stored, seed),) if fresh else ()
