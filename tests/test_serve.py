@@ -362,6 +362,14 @@ def test_what_somebody_else_wrote_meanwhile_is_kept(folder: pathlib.Path) -> Non
     with pytest.raises(SaveError, match="changed on disk meanwhile"):
         opened.save("ours")
     assert (folder / "net.yaml").read_text() == "theirs"
+    assert opened.load() == opened.text == "theirs"
+    opened.save("ours")
+    (folder / "net.yaml").write_text("theirs again")
+    opened.save("ours after all", overwrite=True)
+    assert (folder / "net.yaml").read_text() == "ours after all"
+    (folder / "net.yaml").unlink()
+    with pytest.raises(SaveError, match="cannot read"):
+        opened.load()
 
 
 def test_breaks_of_lines_stay_those_of_the_file(folder: pathlib.Path) -> None:

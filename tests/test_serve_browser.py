@@ -273,9 +273,27 @@ def test_two_pages_are_edited_apart(opened: tuple[Page, Server]) -> None:
     expect(page.locator(".title")).to_have_text("net.yaml")
     replace(other, "depth: 1", "depth: 5")
     expect(other.locator(".title")).to_contain_text("not saved")
-    other.get_by_role("button", name="Save").click()
-    expect(other.get_by_text("changed on disk meanwhile")).to_be_visible()
-    assert "depth: 3" in (server.folder / "net.yaml").read_text()
+    question = other.get_by_role("dialog")
+    for answer, kept, typed in (
+        ("Cancel", "depth: 3", "depth: 5"),
+        ("Load the file", "depth: 3", "depth: 3"),
+        ("Overwrite it", "depth: 7", "depth: 7"),
+    ):
+        if answer == "Overwrite it":
+            replace(other, "depth: 3", "depth: 7")
+            expect(other.locator(".title")).to_contain_text("not saved")
+            (server.folder / "net.yaml").write_text("somebody else's")
+        other.get_by_role("button", name="Save").click()
+        expect(question).to_contain_text("net.yaml was changed on disk meanwhile")
+        question.get_by_role("button", name=answer).click()
+        expect(question).to_have_count(0)
+        expect(other.locator(".cm-content")).to_contain_text(typed)
+        expect(other.locator(".status")).to_contain_text(
+            parameters_of(NET.replace("depth: 1", typed))
+        )
+        unsaved = " (not saved)" if answer == "Cancel" else ""
+        expect(other.locator(".title")).to_have_text(f"net.yaml{unsaved}")
+        assert kept in (server.folder / "net.yaml").read_text()
 
 
 def test_hostile_text_stays_text(opened: tuple[Page, Server]) -> None:
@@ -341,6 +359,19 @@ def test_axe_finds_nothing_serious_in_the_question_for_a_name(
         assert not serious(page)
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_axe_finds_nothing_serious_in_the_question_which_text_stays(
+    opened: tuple[Page, Server],
+) -> None:
+    page, server = opened
+    page.emulate_media(reduced_motion="reduce", color_scheme="dark")
+    replace(page, "depth: 1", "depth: 2")
+    (server.folder / "net.yaml").write_text("somebody else's")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_role("dialog").get_by_role("button")).to_have_count(3)
+    appears(page)
+    assert not serious(page)
 
 
 def appears(page: Page) -> None:

@@ -5,18 +5,20 @@ What is shown follows what is typed; nothing here compiles or writes. Texts go i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resnet_compiler.library import data_folder
 from resnet_compiler.serve.findings import marks, tooltips
 from resnet_compiler.serve.live import Live, Snapshot
-from resnet_compiler.serve.workspace import SaveError
+from resnet_compiler.serve.workspace import ChangedError, SaveError
 
 if TYPE_CHECKING:
     from nicegui import Client
     from nicegui.element import Element
+    from nicegui.elements.dialog import Dialog
 
     from resnet_compiler.serve.server import Studio
 
@@ -99,7 +101,7 @@ class _Page:
                     )
         self._run(f"begin({self.editor.id}, {self.frame.id}, '/live/{self.name}/data')")
 
-    def _button(self, text: str, action: Callable[[], None]) -> Element:
+    def _button(self, text: str, action: Callable[[], object]) -> Element:
         from nicegui import ui
 
         with ui.element("button").props("type=button").on("click", action) as button:
@@ -174,11 +176,14 @@ class _Page:
         else:
             self._save_as(None)
 
-    def _save_as(self, name: str | None) -> bool:
+    def _save_as(self, name: str | None, *, overwrite: bool = False) -> bool:
         from nicegui import ui
 
         try:
-            path = self.live.workspace.save(self.live.text, name)
+            path = self.live.workspace.save(self.live.text, name, overwrite=overwrite)
+        except ChangedError as reason:
+            self._ask_which(str(reason))
+            return False
         except SaveError as reason:
             ui.notify(str(reason), type="negative", multi_line=True)
             return False
@@ -187,13 +192,40 @@ class _Page:
         ui.notify(f"saved {path.name}", color="grey-9", text_color="white")
         return True
 
+    def _load(self) -> None:
+        """Put the file's text in the place of what was typed; the editor can undo that."""
+        from nicegui import ui
+
+        try:
+            self.editor.value = self.live.workspace.load()
+        except SaveError as reason:
+            ui.notify(str(reason), type="negative", multi_line=True)
+        self._show_name()
+
+    def _ask_which(self, what: str) -> None:
+        """Ask whether a file that was changed meanwhile or the text of the editor is to stay."""
+        from nicegui import ui
+
+        with _question("Changed meanwhile") as dialog:
+            ui.label(f"{what}. Which of the two is to stay?")
+
+            def load() -> None:
+                dialog.close()
+                self._load()
+
+            def overwrite() -> None:
+                dialog.close()
+                self._save_as(None, overwrite=True)
+
+            with ui.element("div").classes("choices"):
+                self._button("Cancel", dialog.close)
+                self._button("Load the file", load)
+                self._button("Overwrite it", overwrite)
+
     def _ask_name(self) -> None:
         from nicegui import ui
 
-        with (
-            ui.dialog(value=True).props('aria-label="Save"') as dialog,
-            ui.element("div").classes("ask"),
-        ):
+        with _question("Save") as dialog:
             ui.label("Save as a new spec in the folder where resnetc was started")
             asked = ui.input("Name", value=self.live.workspace.name).props("autofocus outlined")
 
@@ -203,9 +235,21 @@ class _Page:
 
             asked.on("keydown.enter", save)
             with ui.element("div").classes("choices"):
-                self._button("Cancel", lambda: dialog.submit(None))
+                self._button("Cancel", dialog.close)
                 self._button("Save", save)
-        dialog.on("hide", dialog.delete)
+
+
+@contextmanager
+def _question(name: str) -> Iterator[Dialog]:
+    """A dialog that is open; what is made inside stands in it."""
+    from nicegui import ui
+
+    with (
+        ui.dialog(value=True).props(f'aria-label="{name}"') as dialog,
+        ui.element("div").classes("ask"),
+    ):
+        yield dialog
+    dialog.on("hide", dialog.delete)
 
 
 def _note(made: Snapshot, is_there: bool) -> str:

@@ -19,6 +19,10 @@ class SaveError(Exception):
     """A text is not saved; the message is for the user, and says what to do."""
 
 
+class ChangedError(SaveError):
+    """Somebody else changed the file: either text can be kept, and only the user knows which."""
+
+
 @dataclass(slots=True)
 class Workspace:
     """One spec on its way to disk.
@@ -41,10 +45,21 @@ class Workspace:
         Raises:
             SaveError: it cannot be read as UTF-8.
         """
-        text = _read(path)
-        line_break = "\r\n" if "\r\n" in text else "\n"
-        plain = text.replace("\r\n", "\n")
-        return cls(path.parent, path, plain, path.stem, line_break)
+        workspace = cls(path.parent, path, "", path.stem)
+        workspace.load()
+        return workspace
+
+    def load(self) -> str:
+        """Read the file, as it is now, and return its text.
+
+        Raises:
+            SaveError: it cannot be read as UTF-8.
+        """
+        assert self.path is not None
+        text = _read(self.path)
+        self.line_break = "\r\n" if "\r\n" in text else "\n"
+        self.text = text.replace("\r\n", "\n")
+        return self.text
 
     @property
     def spec(self) -> SpecFile:
@@ -52,18 +67,20 @@ class Workspace:
         path = self.path or self.folder / f"{self.name}.yaml"
         return SpecFile(path.as_posix(), path)
 
-    def save(self, text: str, name: str | None = None) -> pathlib.Path:
+    def save(self, text: str, name: str | None = None, *, overwrite: bool = False) -> pathlib.Path:
         """Write the text to its file.
 
         Args:
             text: the spec.
             name: of the new file, where none was opened; it is that of the workspace from then on.
+            overwrite: whether the opened file is written also where it was changed by somebody else.
 
         Returns:
             Where it was written.
 
         Raises:
-            SaveError: the name is not one, the file is a link, is there already, or was changed by somebody else.
+            ChangedError: the file was changed by somebody else.
+            SaveError: the name is not one, the file is a link, or is there already.
         """
         path = self.path or self._new(name)
         if path.is_symlink():
@@ -75,10 +92,8 @@ class Workspace:
         if self.path is None:
             if path.exists():
                 raise SaveError(f"{path.name} is there already; choose another name")
-        elif path.exists() and _read(path).replace("\r\n", "\n") != self.text:
-            raise SaveError(
-                f"{path.name} was changed on disk meanwhile; load the page anew to see it"
-            )
+        elif not overwrite and path.exists() and _read(path).replace("\r\n", "\n") != self.text:
+            raise ChangedError(f"{path.name} was changed on disk meanwhile")
         try:
             write_all({path: [text.replace("\n", self.line_break).encode()]})
         except SpecError as failure:
