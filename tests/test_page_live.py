@@ -39,6 +39,46 @@ def test_new_data_keeps_what_is_chosen_unfolded_and_in_the_window(page_of: Any) 
     assert "depth: 4" in page.text("#spec")
 
 
+def test_what_was_seen_whole_is_seen_whole(page_of: Any) -> None:
+    """A network that grows, and a window that changes, until somebody looks closer."""
+    page = page_of("resnet18")
+
+    def two_frames() -> None:
+        page.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+    def fits() -> None:
+        before = place(page)
+        page.page.locator("#fit").click()
+        two_frames()
+        assert place(page) == pytest.approx(before, abs=0.01)
+
+    text = "name: mine\nextends: resnet18\nstages: {layer3: {depth: 9}}\n"
+    first = place(page)
+    page.page.evaluate(
+        "data => window.resnetc.update(data)",
+        page_data(compile_file(SpecFile("mine.yaml", None), text)),
+    )
+    assert place(page)[2] < first[2] * 0.9
+    fits()
+    small = place(page)
+    page.page.set_viewport_size({"width": 1120, "height": 900})
+    page.page.wait_for_function(
+        "before => document.getElementById('world').transform.baseVal.getItem(1).matrix.a < before",
+        arg=small[2] * 0.9,
+    )
+    fits()
+    page.page.locator("#zoom-in").click()
+    two_frames()
+    closer = place(page)[2]
+    page.page.set_viewport_size({"width": 1440, "height": 900})
+    page.page.evaluate(
+        "data => window.resnetc.update(data)", page_data(compile_file(find_spec("resnet18")))
+    )
+    assert place(page)[2] == closer
+
+
 def test_a_wrong_spec_shows_its_findings_and_the_network_before(page_of: Any) -> None:
     page = page_of("resnet18")
     text = "name: mine\nextends: resnet18\nstages: {layer9: {depth: 4}}\n"

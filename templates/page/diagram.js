@@ -171,8 +171,8 @@ function makeDiagram(actions) {
     later();
   }
 
-  function fitted() {
-    const { width, height } = size();
+  // The view in which all is seen in a window of a size.
+  function fitted({ width, height } = size()) {
     const margin = 20;
     const foot = 46; // the legend
     const scale = Math.min(
@@ -185,6 +185,12 @@ function makeDiagram(actions) {
       x: (width - plan.width * scale) / 2,
       y: Math.max(margin, (height - foot - plan.height * scale) / 2),
     };
+  }
+
+  // Whether that is the view: nobody has looked closer or elsewhere since.
+  function isWhole(area = size()) {
+    const whole = fitted(area);
+    return Object.keys(view).every((name) => Math.abs(view[name] - whole[name]) < 0.001);
   }
 
   // Where a key is drawn: its own box, or that of what it is folded into.
@@ -235,8 +241,9 @@ function makeDiagram(actions) {
   let known = size();
   new ResizeObserver(() => {
     const now = size();
-    if (plan && now.width !== known.width) panBy((now.width - known.width) / 2, 0);
-    else if (plan) later();
+    if (plan && isWhole(known)) Object.assign(view, fitted(now));
+    else view.x += (now.width - known.width) / 2;
+    if (plan) later();
     known = now;
   }).observe(frame);
 
@@ -248,8 +255,10 @@ function makeDiagram(actions) {
       columns = bestColumns(newModel, unfolded, width, height);
       return columns.scale;
     },
-    // Show a network; `anchor` is the key of what shall stay where it is in the window.
+    // Show a network; `anchor` is the key of what shall stay where it is in the window. Of another network all is seen
+    // if all was seen of the one before.
     show(newModel, unfolded, anchor = null) {
+      const staysWhole = plan && newModel !== model && isWhole();
       const before = anchor && plan ? boxOf(anchor) : null;
       model = newModel;
       plan = arrange(model, unfolded, columns);
@@ -260,6 +269,7 @@ function makeDiagram(actions) {
         view.x += (before.x - after.x) * view.scale;
         view.y += (before.y - after.y) * view.scale;
       }
+      if (staysWhole) Object.assign(view, fitted());
       draw();
     },
     fit(isCalm = true) {
