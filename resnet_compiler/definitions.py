@@ -45,7 +45,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One item of a list of layers. ``span`` is the name's, ``word_span`` the operator's."""
+    """One item of a list of layers. ``span`` is the name's, ``word_span`` the operator's, ``also`` those of other lines."""
 
     name: str
     span: Span
@@ -56,6 +56,7 @@ class Layer:
     sources: tuple[Located, ...] | None = None
     when: Located | None = None
     repeat: Repeat | None = None
+    also: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A row of blocks, as written. ``arguments`` go to every block, ``first`` to the first alone."""
+    """A row of blocks, as written. ``arguments`` go to every block, ``first`` to the first alone.
+
+    ``also`` are places on other lines than the block's, of the variant too: ``depth: 8``.
+    """
 
     name: str
     span: Span
@@ -97,6 +101,7 @@ class Stage:
     names: Located | None
     arguments: MappingType[str, Located]
     first: MappingType[str, Located]
+    also: tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,7 @@ def _stage(item: Node) -> Stage:
         names=known["names"],
         arguments=_mapping(body, skip=STAGE_KEYS),
         first=_mapping(body.get("first")),
+        also=_other_lines(block.span, item),
     )
 
 
@@ -224,7 +230,24 @@ def _layer(item: Node) -> Layer:
         sources=None if _is_null(sources) else tuple(_sources(sources)),
         when=_located(body.get("when")),
         repeat=repeat,
+        also=_other_lines(span, body) if repeat is None else (),
     )
+
+
+def _other_lines(at: Span, written: Node) -> tuple[Span, ...]:
+    """Where else something stands of what is written at a place: the first word of each other line, of any file."""
+    found = {(at.file, at.line): at}
+    waiting = [written]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            for key, value in reversed(node.entries):
+                waiting += (value, key)
+        elif isinstance(node, Sequence):
+            waiting += reversed(node.items)
+        else:
+            found.setdefault((node.span.file, node.span.line), node.span)
+    return tuple(found.values())[1:]
 
 
 def _sources(node: Node | None) -> list[Located]:

@@ -175,6 +175,7 @@ def _stage(
                 stage.shortcut,
                 pattern.span,
             )
+        maker.add_places(name, stage.block.span, *stage.also)
         if name in maker.scopes:  # else its layers were all left out
             made.append(name)
     maker.stages.append(Stage(stage.name, tuple(made), value))

@@ -33,6 +33,8 @@ class GraphError(Exception):
 class Node:
     """One operator at one place. ``inputs`` are names of nodes, in order; ``shape`` is the output's, batch left out.
 
+    ``span`` is where its name is written; ``also`` are other lines that say something of it, of a variant too.
+
     Raises:
         ValueError: the name is not a dotted path of ASCII words, so an invalid name cannot exist.
     """
@@ -43,6 +45,7 @@ class Node:
     shape: Shape
     section: Section
     span: Span | None = None
+    also: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -55,7 +58,8 @@ class Scope:
 
     ``entry`` is the node whose output comes in and ``exit`` the one whose output leaves. ``values`` are the block's
     parameters and definitions as evaluated here. A residual block has a ``join`` (its add); with a ``shortcut`` that
-    computes something, ``shortcut_scope`` is the first dotted name its layers share.
+    computes something, ``shortcut_layers`` are what computes it. ``span`` is where the block is named,
+    and ``also`` are other lines that say something of it.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Scope:
     shortcut: str = "none"
     shortcut_layers: tuple[str, ...] = ()
     span: Span | None = None
+    also: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,7 @@ def copied(maker: Maker, key: Hashable, name: str, entry: str) -> str | None:
             node.shape,
             node.section,
             node.span,
+            node.also,
         )
         for node in known.nodes
     ]

@@ -98,6 +98,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         output = blocks.make_block(
             maker, word, arguments, place, name, inputs[0], word_span, shortcut
         )
+        maker.add_places(name, word_span, layer.span, *layer.also)
     place.layers[local] = output
     return output
 

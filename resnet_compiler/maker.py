@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -233,7 +233,14 @@ class Maker:
                 self._refuse_vanishing(name, self.shape(inputs[0]), least, span)
         self._count_parameters(name, operator, shapes, span)
         insort(self._sorted, name)
-        self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span)
+        also = layer.also if layer else ()
+        self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span, also)
+
+    def add_places(self, name: str, at: Span, *others: Span) -> None:
+        """Keep on which lines but the first a block is written; it has no scope if all its layers were left out."""
+        also = tuple(each for each in others if (each.file, each.line) != (at.file, at.line))
+        if also and name in self.scopes:
+            self.scopes[name] = replace(self.scopes[name], also=also)
 
     def step(self, span: Span | None, count: int = 1) -> None:
         """Count a block, a turn, a layer or a value that is looked at, whether or not anything comes of it."""

@@ -75,11 +75,83 @@ def test_every_layer_has_its_line_in_the_spec(name: str) -> None:
     data = page_data(compilation)
     network = data["network"]
     for name_, row in rows(network).items():
-        file, line, column, *_ = network["spans"][row["span"]]
+        file, line, column, *_ = network["spans"][row["spans"]][0]
         text = data["files"][file]["text"].split("\n")[line - 1]
         assert any(
             name_.endswith(word) for word in re.findall(r"[\w.]+", text[column - 1 :])[:1]
         ) or (name_.endswith(".add") and column == 1), (name_, text)
+
+
+def lines_of(data: dict[str, Any], thing: dict[str, Any]) -> list[str]:
+    """The lines of the spec that say something of a layer or block, from the word on that they were found by."""
+    return [
+        data["files"][file]["text"].split("\n")[line - 1][column - 1 :]
+        for file, line, column, *_ in data["network"]["spans"][thing["spans"]]
+    ]
+
+
+BASE = """
+name: base
+input: {height: 32, width: 32}
+stem:
+  - conv1:
+      conv:
+        out: 8
+        kernel:
+          - 3
+          - 5
+  - deep: {tail: {width: 8}}
+stages:
+  - layer1:
+      depth: 2
+      block: basic
+      width: 8
+  - layer2: {block: basic, depth: 1, width: 8}
+head:
+  - pool: global_avg_pool
+  - fc: {linear: {out: 10}}
+blocks:
+  tail:
+    parameters: {width: required}
+    layers:
+      - conv:
+          conv: {out: width, kernel: 1}
+      - relu: act
+"""
+MINE = """
+name: mine
+extends: base.yaml
+stem:
+  conv1: {conv: {stride: 2}}
+  deep:
+    tail: {width: 16}
+stages:
+  layer1:
+    depth: 3
+  layer2: {first: {act: none}}
+head: {fc: {linear: {out: 5}}}
+"""
+
+
+def test_every_line_that_says_something_of_a_layer_or_block_is_known(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Of a spec on many lines, and of a variant of it."""
+    for name, text in (("base", BASE), ("mine", MINE)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    data = page_data(compile_file(find_spec(str(tmp_path / "mine.yaml"))))
+    layers = rows(data["network"])
+    assert {name: lines_of(data, layers[name]) for name in ("conv1", "deep.conv", "fc")} == {
+        "conv1": ["conv1:", "conv: {stride: 2}}", "out: 8", "kernel:", "3", "5"],
+        "deep.conv": ["conv:", "conv: {out: width, kernel: 1}"],
+        "fc": ["fc: {linear: {out: 10}}", "linear: {out: 5}}}"],
+    }
+    stage = ["basic", "layer1:", "depth: 3", "width: 8"]
+    assert {each["name"]: lines_of(data, each) for each in data["network"]["scopes"]} == {
+        "deep": ["tail: {width: 16}", "deep: {tail: {width: 8}}"],
+        **{f"layer1.{index}": stage for index in range(3)},
+        "layer2.0": ["basic, depth: 1, width: 8}", "first: {act: none}}"],
+    }
 
 
 def test_totals_are_those_of_the_summary() -> None:

@@ -12,12 +12,11 @@ from typing import Any
 
 from resnet_compiler import __version__
 from resnet_compiler.characters import escaped
-from resnet_compiler.diagnostics import Span
 from resnet_compiler.draw.labels import operator_text
 from resnet_compiler.draw.lanes import parts as parts_of
 from resnet_compiler.draw.parts import View
 from resnet_compiler.emit.pytorch.lines import Lines, source_lines
-from resnet_compiler.graph import INPUT, Graph
+from resnet_compiler.graph import INPUT, Graph, Node, Scope
 from resnet_compiler.measure import Measures, tensors_of
 from resnet_compiler.page import labels
 from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of, trunk_entry
@@ -49,18 +48,20 @@ def network_data(graph: Graph, files: Sequence[str]) -> dict[str, Any]:
     spans, places = _Shared(), _Shared()
     values = _Shared()
 
-    def span_number(span: Span | None) -> int:
-        if span is None or span.file not in files:
-            return -1
-        at = (files.index(span.file), span.line, span.column, span.end_line, span.end_column)
-        return spans.number(at)
+    def spans_number(thing: Node | Scope) -> int:
+        found = tuple(
+            (files.index(each.file), each.line, each.column, each.end_line, each.end_column)
+            for each in (thing.span, *thing.also)
+            if each is not None and each.file in files
+        )
+        return spans.number(found) if found else -1
 
     def place_numbers(name: str) -> list[int]:
         return [_place(places, lines.constructed, name), _place(places, lines.computed, name)]
 
     layers = _layers(graph, measures, order, index)
     for row, name in zip(layers["rows"], order, strict=True):
-        row += [span_number(graph[name].span), *place_numbers(name)]
+        row += [spans_number(graph[name]), *place_numbers(name)]
     scopes = [
         {
             "name": scope.name,
@@ -70,7 +71,7 @@ def network_data(graph: Graph, files: Sequence[str]) -> dict[str, Any]:
             "values": values.number(_frozen(each := labels.parameter_values(scope.values)), each),
             "shortcut": scope.shortcut if scope.join else "",
             "join": index[scope.join] if scope.join else None,
-            "span": span_number(scope.span),
+            "spans": spans_number(scope),
             "lines": place_numbers(scope.name),
         }
         for scope in graph.scopes.values()
@@ -125,9 +126,9 @@ def _dims(dims: Sequence[int]) -> str:
 
 LAYER_FIELDS = (
     *("name", "operator", "inputs", "shape", "tensors", "parameters", "macs", "weighted"),
-    *("field", "stride", "span", "constructed", "computed"),
+    *("field", "stride", "spans", "constructed", "computed"),
 )
-"""What the row of a layer has, in this order. ``operator``, ``shape``, ``tensors``, ``span`` and the two places in the source
+"""What the row of a layer has, in this order. ``operator``, ``shape``, ``tensors``, ``spans`` and the two places in the source
 are numbers of entries in the lists of those, -1 for none."""
 
 

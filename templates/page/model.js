@@ -90,12 +90,12 @@ function placesOf(model, layers, scopes) {
   const around = new Map();
   const put = (into, file, first, last) =>
     into.set(`${file} ${first} ${last}`, { file, first, last });
-  const add = (into, span, ...places) => {
-    if (span >= 0) put(into, spans[span][0], spans[span][1], spans[span][3]);
+  const add = (into, written, ...places) => {
+    for (const [file, first, , last] of spans[written] || []) put(into, file, first, last);
     for (const place of places) if (place >= 0) put(into, -1, ...lines[place]);
   };
-  for (const layer of layers) add(near, layer.span, layer.constructed, layer.computed);
-  for (const scope of scopes) add(layers.length ? around : near, scope.span, ...scope.lines);
+  for (const layer of layers) add(near, layer.spans, layer.constructed, layer.computed);
+  for (const scope of scopes) add(layers.length ? around : near, scope.spans, ...scope.lines);
   return { near: [...near.values()], around: [...around.values()] };
 }
 
@@ -112,8 +112,8 @@ function layersAt(model, file, line) {
   const { spans, lines } = model.network;
   const at = (thing, places, give) => {
     if (file >= 0) {
-      const span = spans[thing.span];
-      if (span && span[0] === file) offer(span[1], span[3], give);
+      for (const [where, first, , last] of spans[thing.spans] || [])
+        if (where === file) offer(first, last, give);
     } else {
       for (const place of places) if (place >= 0) offer(...lines[place], give);
     }
@@ -129,7 +129,9 @@ function linkedLines(model, file) {
   const linked = new Set();
   const { spans, lines } = model.network;
   const stretches =
-    file >= 0 ? spans.filter((span) => span[0] === file).map((span) => [span[1], span[3]]) : lines;
+    file >= 0
+      ? spans.flat().flatMap(([where, first, , last]) => (where === file ? [[first, last]] : []))
+      : lines;
   for (const [first, last] of stretches) {
     for (let line = first; line <= (last - first > 8 ? first : last); line += 1) linked.add(line);
   }
