@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 from support.specs import compile_text
 from support.training import BATCH_NORM, GROUP_NORM, outputs, run
@@ -20,12 +21,14 @@ BATCH = 718
 """Two steps an epoch."""
 
 
-def two(folder: pathlib.Path, text: str, *more: str) -> subprocess.CompletedProcess[str]:
+def two(
+    folder: pathlib.Path, text: str, *more: str, start: tuple[str, ...] = ("-m", "resnet_compiler")
+) -> subprocess.CompletedProcess[str]:
     """The command in two processes, with gloo."""
     spec = folder.with_suffix(".yaml")
     spec.write_text(text)
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [sys.executable, *launch, "-m", "resnet_compiler", "train", str(spec)]
+    command = [sys.executable, *launch, *start, "train", str(spec)]
     options = ["--data", "digits", "-o", str(folder), "--epochs", "2", "--batch", str(BATCH)]
     return subprocess.run(
         [*command, *options, "--device", "cpu", *more],
@@ -69,6 +72,25 @@ def test_two_processes_compute_what_one_does(tmp_path: pathlib.Path) -> None:
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("going on from step 3 ") == 1
     assert outputs(there) == whole
+
+
+ENDS = """
+import pathlib, sys
+from resnet_compiler.cli import app
+app(sys.argv[1:], standalone_mode=False)
+threads = [each.read_text().strip() for each in pathlib.Path("/proc/self/task").glob("*/comm")]
+print("left:", [each for each in threads if "gloo" in each])
+"""
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/task").exists(), reason="threads are listed there")
+def test_nothing_of_the_group_is_left_when_it_ends(tmp_path: pathlib.Path) -> None:
+    """Threads that end with the interpreter can take it down, or wait for it for ever."""
+    script = tmp_path / "ends.py"
+    script.write_text(ENDS)
+    done = two(tmp_path / "two", GROUP_NORM, "--epochs", "1", start=(str(script),))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("left: []") == 2
 
 
 def test_batch_norms_go_by_each_share_on_the_cpu(tmp_path: pathlib.Path) -> None:

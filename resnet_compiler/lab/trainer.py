@@ -85,12 +85,26 @@ def train(
         LabError: the network, the images, the settings and the folder do not go together.
         SpecError: the network has no head for these classes, or a file cannot be written.
     """
+    with started(device) as workers:
+        listener = listener if workers.is_first else SILENT
+        return _train(graph, data, settings, where, workers, precision, checkpoint_every, listener)
+
+
+def _train(
+    graph: Graph,
+    data: Data,
+    settings: Settings,
+    where: pathlib.Path,
+    workers: Workers,
+    precision: Precision | Literal["auto"],
+    checkpoint_every: int | None,
+    listener: Listener,
+) -> Outcome:
+    """What `train` does in one of the processes."""
     import torch
 
     with ExitStack() as stack:
-        workers = stack.enter_context(started(device))
         is_cuda = workers.device.type == "cuda"
-        listener = listener if workers.is_first else SILENT
         stack.enter_context(torch.random.fork_rng(devices=[workers.device] if is_cuda else []))
         stack.enter_context(torch.backends.cudnn.flags(benchmark=False, deterministic=True))
         graph = fitted(graph, data.shape, len(data.classes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -85,7 +86,7 @@ class Workers:
 
 @contextmanager
 def started(device: str) -> Iterator[Workers]:
-    """The processes, ready to talk to each other, until the block ends.
+    """The processes, ready to talk to each other, until the block ends. By then no network may be left that was wrapped.
 
     Args:
         device: `cpu`, `cuda`, or `auto`: cuda where there is one.
@@ -105,6 +106,7 @@ def started(device: str) -> Iterator[Workers]:
         yield Workers(0, 1, torch.device(kind, 0) if kind == "cuda" else torch.device(kind))
         return
     import torch.distributed as dist
+    import torch.distributed.nn  # loaded after the group is made, its functions would hold on to it
 
     here = torch.device(kind)
     if kind == "cuda":
@@ -114,4 +116,7 @@ def started(device: str) -> Iterator[Workers]:
     try:
         yield Workers(dist.get_rank(), dist.get_world_size(), here)
     finally:
+        # the group is to end here and not with a DistributedDataParallel that knows it: the threads that end with it may
+        # wait for the interpreter, which only the call lets go of
+        gc.collect()
         dist.destroy_process_group()
