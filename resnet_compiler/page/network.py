@@ -5,8 +5,9 @@ Values that many layers share (operators, shapes, tensors, places) stand once, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -18,8 +19,10 @@ from resnet_compiler.draw.parts import View
 from resnet_compiler.emit.pytorch.lines import Lines, source_lines
 from resnet_compiler.graph import INPUT, Graph, Node, Scope
 from resnet_compiler.measure import Measures, tensors_of
+from resnet_compiler.operators.base import Operator
 from resnet_compiler.page import labels
 from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of, trunk_entry
+from resnet_compiler.shapes import Shape
 
 
 @dataclass
@@ -29,11 +32,11 @@ class _Shared:
     values: list[Any] = field(default_factory=list)
     _known: dict[Any, int] = field(default_factory=dict)
 
-    def number(self, key: Any, value: Any = None) -> int:
-        """The number of a value; ``key`` is what tells it from others, and the value itself where none is given."""
+    def number(self, key: Any, make: Callable[[], Any] | None = None) -> int:
+        """The number of a value; ``key`` is what tells it from others, and the value itself where nothing makes it."""
         if key not in self._known:
             self._known[key] = len(self.values)
-            self.values.append(key if value is None else value)
+            self.values.append(key if make is None else make())
         return self._known[key]
 
 
@@ -68,7 +71,7 @@ def network_data(graph: Graph, files: Sequence[str]) -> dict[str, Any]:
             "block": escaped(scope.block),
             "title": escaped(scope.title),
             "doc": escaped(scope.doc),
-            "values": values.number(_frozen(each := labels.parameter_values(scope.values)), each),
+            "values": values.number(_frozen(labels.parameter_values(scope.values))),
             "shortcut": scope.shortcut if scope.join else "",
             "join": index[scope.join] if scope.join else None,
             "spans": spans_number(scope),
@@ -141,24 +144,12 @@ def _layers(
     for name in order:
         node, cost = graph[name], costs[name]
         owned = tuple((t.name, t.shape, t.trainable) for t in tensors_of(graph, node))
-        shape = {
-            "dims": list(cost.output_shape),
-            "text": labels.shape_text(node.shape),
-            "elements": prod(cost.output_shape),
-        }
-        operator = {
-            "word": node.operator.word,
-            "label": operator_text(node.operator),
-            "sign": labels.sign_of(node.operator),
-            "family": labels.family(node.operator),
-            "attributes": labels.attributes(node.operator),
-        }
         rows.append(
             [
                 name,
-                operators.number(node.operator, operator),
+                operators.number(node.operator, partial(_operator_data, node.operator)),
                 [index[each] for each in node.inputs],
-                shapes.number(node.shape, shape),
+                shapes.number(node.shape, partial(_shape_data, node.shape, cost.output_shape)),
                 tensors.number(owned),
                 cost.parameters,
                 cost.macs,
@@ -174,6 +165,20 @@ def _layers(
         "shapes": shapes.values,
         "tensors": tensors.values,
     }
+
+
+def _operator_data(operator: Operator) -> dict[str, Any]:
+    return {
+        "word": operator.word,
+        "label": operator_text(operator),
+        "sign": labels.sign_of(operator),
+        "family": labels.family(operator),
+        "attributes": labels.attributes(operator),
+    }
+
+
+def _shape_data(shape: Shape, dims: Sequence[int]) -> dict[str, Any]:
+    return {"dims": list(dims), "text": labels.shape_text(shape), "elements": prod(dims)}
 
 
 def _parts(

@@ -38,9 +38,10 @@ def source_lines(graph: Graph, version: str) -> SourceLines:
     found = SourceLines(module.text)
     reader = _Reader.of(module)
     methods = _methods(reader.classes)
+    computed = {name: _statements(module, methods, name) for name in module.places}
     for scope in sorted(module.bodies, key=_depth):
         body = module.bodies[scope]
-        statements = _statements(module, methods, scope)
+        statements = computed.get(module.callees[scope], {})
         paths = {step.path: number for number, step in enumerate(body.steps)}
         for member in module.members[scope]:
             path = local_path(scope, member)
@@ -85,13 +86,12 @@ def _methods(classes: Mapping[str, ast.ClassDef]) -> dict[tuple[str, str], list[
 
 
 def _statements(
-    module: Module, methods: Mapping[tuple[str, str], list[ast.stmt]], scope: str
+    module: Module, methods: Mapping[tuple[str, str], list[ast.stmt]], name: str
 ) -> dict[str, Lines]:
-    """The lines in which each step of a scope's class is computed, by the output it has there."""
-    callee = module.callees[scope]
+    """The lines in which each step of a class is computed, by the output it has there."""
     return {
-        output: _lines(methods[callee, method][number])
-        for output, (method, number) in module.places.get(callee, {}).items()
+        output: _lines(methods[name, method][number])
+        for output, (method, number) in module.places[name].items()
     }
 
 
@@ -116,11 +116,15 @@ class _Call:
 
 @dataclass(slots=True)
 class _Reader:
-    """Follows names through constructors. ``calls`` has the instance of every scope entered so far."""
+    """Follows names through constructors.
+
+    ``calls`` has the instance of every scope entered so far, ``members`` those of every container looked into.
+    """
 
     classes: dict[str, ast.ClassDef]
     calls: dict[str, _Call | None]
     constructors: dict[str, _Constructor]
+    members: dict[ast.expr, dict[str, ast.expr]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, module: Module) -> _Reader:
@@ -170,7 +174,9 @@ class _Reader:
     def _child(
         self, made: ast.expr, path: Sequence[str], here: _Call
     ) -> tuple[ast.expr, _Call] | None:
-        value = dict(_children(made)).get(path[0])
+        if made not in self.members:
+            self.members[made] = dict(_children(made))
+        value = self.members[made].get(path[0])
         return self._walk(value, path[1:], here) if value is not None else None
 
 
