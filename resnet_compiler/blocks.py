@@ -25,9 +25,9 @@ def make_block(
     name_span: Span | None = None,
 ) -> str:
     """Make an instance of a block under a name; returns its output."""
-    block = maker.block(word)
+    block = maker.vocabulary.block(word)
     if block is None:
-        raise maker.unknown_word(word, span)
+        raise maker.vocabulary.unknown(word, span)
     if place.depth >= maker.limits.nesting:
         summary = f"`{word}` is nested {place.depth} deep: blocks use each other without end"
         help = "let a `when` end it; a block of your own hides the shipped one of its name"
@@ -174,7 +174,7 @@ def evaluate_let(
     """Definitions in order, each seeing those before it, and what its own name meant before."""
     found: dict[str, Bound] = {}
     bindings = dict(environment.bindings)  # grows, since a copy for each would grow with its square
-    here = Environment(bindings, environment.vocabulary)
+    here = Environment(bindings, environment.context)
     for name, located in let.items():
         found[name] = Bound(UNKNOWN)
         with maker.findings.attempt():

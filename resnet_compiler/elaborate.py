@@ -12,7 +12,7 @@ from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage
 from resnet_compiler.maker import NOTHING, Maker, Place
 from resnet_compiler.operators import OPERATORS
-from resnet_compiler.operators.base import integer
+from resnet_compiler.operators.attributes import integer
 from resnet_compiler.source import locate_key
 
 
@@ -189,13 +189,13 @@ def _block_of(maker: Maker, stage: definitions.Stage, here: Environment) -> Bloc
         SpecError: none is near, and this error is still to be told.
     """
     word, span = str(stage.block.value), stage.block.span
-    if word in here.bindings or maker.block(word) is not None:
+    if word in here.bindings or maker.vocabulary.block(word) is not None:
         call = here.evaluate(stage.block)
         if isinstance(call, BlockCall) and call.word not in OPERATORS:
             return call
-    refusal = maker.unknown_word(word, span, blocks_only=True)
+    refusal = maker.vocabulary.unknown(word, span, blocks_only=True)
     meant = next((each.meant for each in refusal.diagnostics), None)
-    if meant is None or maker.block(meant) is None:
+    if meant is None or maker.vocabulary.block(meant) is None:
         raise refusal
     maker.findings.tell(*refusal.diagnostics)
     return BlockCall(meant, {}, span)

@@ -114,12 +114,19 @@ def _size(value: object, most: int) -> int:
     return count
 
 
-class Vocabulary(Protocol):
-    """The words that name operators and blocks, and the count of work done."""
+class Words(Protocol):
+    """The words that name operators and blocks."""
 
-    def knows_word(self, word: str) -> bool: ...
+    def knows(self, word: str) -> bool: ...
 
     def words(self) -> list[str]: ...
+
+
+class Context(Protocol):
+    """Where expressions are evaluated: it has words, and counts the work that is done."""
+
+    @property
+    def vocabulary(self) -> Words: ...
 
     def step(self, span: Span | None, count: int = 1) -> None: ...
 
@@ -128,14 +135,14 @@ class Vocabulary(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Names and their values, and the words that name operators and blocks."""
+    """Names and their values, and the graph in the making that they belong to."""
 
     bindings: Mapping[str, Bound]
-    vocabulary: Vocabulary
+    context: Context
 
     def extended(self, bindings: Mapping[str, Bound]) -> Environment:
         """This environment with more bindings laid over it."""
-        return Environment({**self.bindings, **bindings}, self.vocabulary)
+        return Environment({**self.bindings, **bindings}, self.context)
 
     def bind(self, located: Located) -> Bound:
         """A written value, evaluated here; its origins are the places its names were given."""
@@ -154,7 +161,7 @@ class Environment:
             return located.span, located.key, None, None
         names = names_in(located.value)  # no more is kept: a definition holds all those before it
         read = {name: self.bindings[name] for name in names if name in self.bindings}
-        return located.span, located.key, located.value, Environment(read, self.vocabulary)
+        return located.span, located.key, located.value, Environment(read, self.context)
 
     def _evaluate_or_unknown(self, located: Located) -> Any:
         try:
@@ -181,7 +188,7 @@ class Environment:
 
     def _counted(self, value: Any, span: Span) -> Any:
         """A list or call, its parts counted as work: it may hold others by name, and they others, twice each."""
-        self.vocabulary.step(span, _size(value, self.vocabulary.most_steps()))
+        self.context.step(span, _size(value, self.context.most_steps()))
         return value
 
     def origins(self, located: Located) -> tuple[Span, ...]:
@@ -231,12 +238,12 @@ class Environment:
         return list(dict.fromkeys(lines))
 
     def _expression(self, text: str, span: Span) -> Any:
-        self.vocabulary.step(span, 1 + len(text) ** 2 // _SHORT)
+        self.context.step(span, 1 + len(text) ** 2 // _SHORT)
         word = text.strip()
         if (
             word not in self.bindings
             and _SINGLE_WORD.fullmatch(word)
-            and self.vocabulary.knows_word(word)
+            and self.context.vocabulary.knows(word)
         ):
             return BlockCall(word, {}, span)
         try:
@@ -246,7 +253,7 @@ class Environment:
 
     def _named(self, name: str, span: Span) -> Any:
         """What a name in an expression stands for: a value, or the block or operator of that name."""
-        if name not in self.bindings and self.vocabulary.knows_word(name):
+        if name not in self.bindings and self.context.vocabulary.knows(name):
             return BlockCall(name, {}, span)
         value = self.bindings[name].value
         if value is UNKNOWN:
@@ -256,7 +263,7 @@ class Environment:
     def _refusal(self, text: str, span: Span, failure: ExpressionError) -> Diagnostic:
         """What is said of an expression without a value: at the spec's text that gave it a bad one, if there is any."""
         if failure.word == text.strip():
-            known = [*self.bindings, *self.vocabulary.words()]
+            known = [*self.bindings, *self.context.vocabulary.words()]
             return misspelt(
                 codes.UNKNOWN_WORD,
                 f"nothing is called `{failure.word}` here: no value, operator or block",

@@ -13,13 +13,8 @@ from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, 
 from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import NOTHING, Maker, Place, derived
 from resnet_compiler.operators import OPERATORS
-from resnet_compiler.operators.base import (
-    MOST_DIMENSIONS,
-    Operator,
-    coerce,
-    describe,
-    integer,
-)
+from resnet_compiler.operators.attributes import MOST_DIMENSIONS, coerce, describe, integer
+from resnet_compiler.operators.base import Operator
 
 ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"
 
@@ -70,7 +65,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             raise maker.failure(codes.UNKNOWN_WORD, summary, at, secondary=labels)
         word, arguments = call.word, dict(call.arguments)
         word_span = call.span or layer.word_span
-    if word not in OPERATORS and maker.block(word) is None:
+    if word not in OPERATORS and maker.vocabulary.block(word) is None:
         word = _meant(maker, word, word_span, environment)
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
@@ -109,7 +104,7 @@ def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str
     Raises:
         SpecError: nothing is near, and this error is still to be told.
     """
-    refusal = maker.unknown_word(word, span)
+    refusal = maker.vocabulary.unknown(word, span)
     meant = next((each.meant for each in refusal.diagnostics), None)
     if meant is None:
         raise refusal
@@ -131,7 +126,7 @@ def _pass_on(layer: Layer, place: Place, local: str, value: str) -> str:
 def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
     """Whether a parameter that is no block leaves the operator or block of its name in sight."""
     is_block = bound.value is None or isinstance(bound.value, BlockCall)
-    return not is_block and maker.knows_word(word)
+    return not is_block and maker.vocabulary.knows(word)
 
 
 def _bind(word: str, key: str, argument: Located, environment: Environment) -> Bound:

@@ -19,19 +19,17 @@ from resnet_compiler.diagnostics import (
     Span,
     SpecError,
     error,
-    misspelt,
 )
 from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES, reserved_part
-from resnet_compiler.environment import LISTS, UNKNOWN, Bound, Environment, UnknownValue
+from resnet_compiler.environment import UNKNOWN, Bound, Environment
 from resnet_compiler.extents import extents_of
 from resnet_compiler.findings import Findings
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
 from resnet_compiler.library import Library, SpecFile
 from resnet_compiler.limits import Limits, way_to_raise
-from resnet_compiler.mend import NOT_KNOWN
-from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.base import Operator, ShapeError
 from resnet_compiler.shapes import Dim, Shape, Size, dim_at
+from resnet_compiler.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from resnet_compiler.instances import Instance
@@ -73,6 +71,7 @@ class Maker:
         self.library = library
         self.chain = chain
         self.limits = limits
+        self.vocabulary = Vocabulary(library, network.blocks, chain)
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, Mapping[str, Bound]] = {}
         self._sorted: list[str] = []
@@ -83,12 +82,9 @@ class Maker:
         self.section: Section = "stem"
         self.input_shape, self.extents = extents_of(network.root)
         self.declared = {extent.axis: extent.declared for extent in self.extents}
-        self._blocks: dict[str, definitions.Block | None] = {}
-        self._faulty: set[str] = set()
         self.operators: dict[Any, Operator] = {}
         self._steps = 0
         self._instances = 0
-        self._words: list[str] | None = None
         self._parameters = 0
         self.instances: dict[Hashable, Instance] = {}
 
@@ -103,26 +99,6 @@ class Maker:
     def made_since(self, count: int) -> list[str]:
         """The names of the nodes made since there were ``count`` of them, in order."""
         return list(islice(reversed(self.nodes), len(self.nodes) - count))[::-1]
-
-    def block(self, word: str) -> definitions.Block | None:
-        """The block of that name, looked for once.
-
-        Raises:
-            SpecError: its file has errors; they are told the first time.
-        """
-        if word in self._faulty:
-            raise UnknownValue
-        if word not in self._blocks:
-            try:
-                self._blocks[word] = self.library.find_block(word, self.network.blocks, self.chain)
-            except SpecError:
-                self._faulty.add(word)
-                raise
-        return self._blocks[word]
-
-    def knows_word(self, word: str) -> bool:
-        """Whether a word names an operator or a block."""
-        return word in OPERATORS or word in self._faulty or self.block(word) is not None
 
     def refuse_taken(self, name: str, span: Span | None) -> None:
         """Refuse a name that a layer or block has already, or that would put one of them inside another."""
@@ -294,16 +270,6 @@ class Maker:
             help=[help if small else "the layer needs two rows and two columns"],
         )
 
-    def words(self) -> list[str]:
-        """Every word there is, for suggestions."""
-        return ["norm", "act", *OPERATORS, *self.block_words()]
-
-    def block_words(self) -> list[str]:
-        """The names of all blocks, looked for once."""
-        if self._words is None:
-            self._words = self.library.block_words(self.network.blocks, self.chain)
-        return self._words
-
     @property
     def counts(self) -> tuple[int, int, int]:
         """What was counted towards the limits: steps, instances of blocks, parameters."""
@@ -335,21 +301,6 @@ class Maker:
             raise self.over_limit(
                 codes.LAYER_LIMIT, "layers", f"there are over {most:,} blocks", span
             )
-
-    def unknown_word(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
-        """The error for a word that names nothing; without a finding where the word stands for what was refused."""
-        if word == NOT_KNOWN and self.library.problems:
-            return UnknownValue()
-        known = self.words()
-        if blocks_only:
-            known = [word for word in known if word not in OPERATORS]
-        what = "block" if blocks_only else "operator or block"
-        summary = f"there is no {what} `{word}`"
-        if word == "none":
-            help = "write `null` to take a layer of the base away, `use: none` for no block"
-            return self.failure(codes.UNKNOWN_WORD, summary, span, help=[help])
-        at = (codes.UNKNOWN_WORD, summary, span)
-        return SpecError([misspelt(*at, word, known, otherwise=[LISTS])])
 
     @property
     def previous_stage(self) -> str:

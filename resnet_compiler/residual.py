@@ -101,9 +101,9 @@ def _choose(
         else {}
     )
     word = said.word if isinstance(said, Call) else str(said)
-    if maker.block(word) is None:
+    if maker.vocabulary.block(word) is None:
         summary = f"there is no shortcut `{word}`"
-        known = [*CHOICES, *maker.block_words()]
+        known = [*CHOICES, *maker.vocabulary.block_words()]
         others = [
             f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"
         ]
@@ -133,7 +133,7 @@ def _replacement(
     span: Span,
 ) -> str:
     """A block in the place of the shortcut; it is told the channels to reach (`out`) and the `stride`."""
-    wanted = maker.block(call.word)
+    wanted = maker.vocabulary.block(call.word)
     assert wanted is not None
     given = dict(call.arguments)
     to, start = maker.shape(path), maker.shape(value)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from resnet_compiler.operators.attributes import attribute
 from resnet_compiler.operators.base import (
     Argument,
     HalfPrecision,
     OnnxBuilder,
     Operator,
     TorchModule,
-    attribute,
     need_feature_map,
 )
 from resnet_compiler.shapes import Shape

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from resnet_compiler.operators.attributes import attribute
 from resnet_compiler.operators.base import (
     Argument,
     Binding,
@@ -18,7 +19,6 @@ from resnet_compiler.operators.base import (
     TorchForm,
     TorchModule,
     TorchParameter,
-    attribute,
     need_feature_map,
 )
 from resnet_compiler.shapes import Shape

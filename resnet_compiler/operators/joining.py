@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from resnet_compiler.operators.attributes import attribute
 from resnet_compiler.operators.base import (
     Argument,
     Binding,
@@ -13,7 +14,6 @@ from resnet_compiler.operators.base import (
     Operator,
     ShapeError,
     TorchExpression,
-    attribute,
     need_feature_map,
     show,
 )

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from resnet_compiler.operators.attributes import Pair, attribute
 from resnet_compiler.operators.base import (
     Argument,
     OnnxBuilder,
     Operator,
-    Pair,
     ShapeError,
     TorchExpression,
     TorchForm,
     TorchModule,
-    attribute,
     need_feature_map,
     show,
 )

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from resnet_compiler.operators.attributes import Pair, attribute
 from resnet_compiler.operators.base import (
     Argument,
     OnnxBuilder,
     Operator,
-    Pair,
     ShapeError,
     Tensor,
     TorchModule,
-    attribute,
     compact,
     need_feature_map,
     show,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from resnet_compiler.operators.attributes import attribute
 from resnet_compiler.operators.base import (
     Argument,
     HalfPrecision,
@@ -14,7 +15,6 @@ from resnet_compiler.operators.base import (
     ShapeError,
     Tensor,
     TorchModule,
-    attribute,
     need_feature_map,
 )
 from resnet_compiler.shapes import Shape

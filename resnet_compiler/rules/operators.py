@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 
-from resnet_compiler.operators.base import ShapeError, coerce, show
+from resnet_compiler.operators.attributes import coerce
+from resnet_compiler.operators.base import ShapeError, show
 from resnet_compiler.rules.structure import is_count
 from resnet_compiler.rules.view import Finding, View
 from resnet_compiler.shapes import dim_at, shape_at
