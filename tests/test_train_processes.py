@@ -76,20 +76,39 @@ def test_two_processes_compute_what_one_does(tmp_path: pathlib.Path) -> None:
 
 ENDS = """
 import pathlib, sys
+import torch.distributed
 from resnet_compiler.cli import app
-app(sys.argv[1:], standalone_mode=False)
-threads = [each.read_text().strip() for each in pathlib.Path("/proc/self/task").glob("*/comm")]
-print("left:", [each for each in threads if "gloo" in each])
+from resnet_compiler.lab import LabError, trainer
+
+def broken_off(*_):
+    raise LabError("broken off")
+
+def end_group():
+    end()
+    threads = [each.read_text().strip() for each in pathlib.Path("/proc/self/task").glob("*/comm")]
+    print("left:", [each for each in threads if "gloo" in each])
+
+if IS_BROKEN_OFF:
+    trainer._finish_epochs = broken_off
+end, torch.distributed.destroy_process_group = torch.distributed.destroy_process_group, end_group
+try:
+    app(sys.argv[1:])
+except SystemExit as reason:
+    print("ended with", reason.code)
 """
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/task").exists(), reason="threads are listed there")
-def test_nothing_of_the_group_is_left_when_it_ends(tmp_path: pathlib.Path) -> None:
-    """Threads that end with the interpreter can take it down, or wait for it for ever."""
+@pytest.mark.parametrize("is_broken_off", [False, True])
+def test_nothing_of_the_group_is_left_when_it_ends(
+    tmp_path: pathlib.Path, is_broken_off: bool
+) -> None:
+    """Its threads end with it: those that end with the interpreter can take that down, or wait for it for ever."""
     script = tmp_path / "ends.py"
-    script.write_text(ENDS)
+    script.write_text(ENDS.replace("IS_BROKEN_OFF", repr(is_broken_off)))
     done = two(tmp_path / "two", GROUP_NORM, "--epochs", "1", start=(str(script),))
     assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"ended with {2 if is_broken_off else 0}") == 2
     assert done.stdout.count("left: []") == 2
 
 

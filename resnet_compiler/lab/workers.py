@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +116,9 @@ def started(device: str) -> Iterator[Workers]:
     dist.init_process_group("nccl" if kind == "cuda" else "gloo")
     try:
         yield Workers(dist.get_rank(), dist.get_world_size(), here)
+    except BaseException as reason:
+        traceback.clear_frames(reason.__traceback__)  # its frames hold on to the network
+        raise
     finally:
         # the group is to end here and not with a DistributedDataParallel that knows it: the threads that end with it may
         # wait for the interpreter, which only the call lets go of
