@@ -150,9 +150,12 @@ def test_a_head_that_reads_several_stages_says_which() -> None:
         "stages:\n  - one: {block: basic, depth: 1, width: 8}\n  - two: {block: basic, depth: 1, width: 8}\n"
         "head:\n  - both: {concat: {}, from: [one, two]}\n"
     )
-    figure = draw.figure(compile_text(text), "detailed")
-    check_figure(figure)
-    assert any(getattr(item, "text", "") == "from one.0.act2" for item in figure.items)
+    goes_on = text.replace("head:\n", "head:\n  - deep: act\n").replace("[one, two]", "[deep, one]")
+    for each in (text, goes_on):
+        for detail in DETAILS:
+            check_figure(draw.figure(compile_text(each), detail))
+        figure = draw.figure(compile_text(each), "detailed")
+        assert any(getattr(item, "text", "") == "from one.0.act2" for item in figure.items)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnext50_32x4d", "timm/seresnet50"])

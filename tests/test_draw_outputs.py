@@ -256,6 +256,28 @@ def test_outlines_of_odd_structures(name: str) -> None:
         assert {end for e in shown.edges for end in (e.source, e.target)} <= set(ids)
 
 
+def test_an_outline_of_stages_has_the_branches_of_a_head() -> None:
+    text = (
+        "name: two\ninput: {channels: 8, height: 8, width: 8}\n"
+        "stages:\n  - one: {block: basic, depth: 2, width: 8}\n  - two: {block: basic, depth: 2, width: 8}\n"
+        "head:\n  - deep: {conv: {out: 8, kernel: 1}}\n  - lateral: {conv: {out: 8, kernel: 3}, from: one}\n"
+        "  - both: {add: {}, from: [deep, lateral]}\n"
+    )
+    found = outline(compile_text(text), "compact")
+    lines = {node.id: node.lines[0] for group in found.groups for node in group}
+    lines["input"] = "input"
+    edges = {(lines[edge.source], lines[edge.target]) for edge in found.edges}
+    assert len(found.edges) == len(edges) == 6
+    assert edges == {
+        ("input", "Basic block ×2"),
+        ("Basic block ×2", "Basic block ×2"),
+        ("Basic block ×2", "1×1 conv, 8"),
+        ("Basic block ×2", "3×3 conv, 8"),
+        ("1×1 conv, 8", "add"),
+        ("3×3 conv, 8", "add"),
+    }
+
+
 def test_an_outline_by_blocks_has_the_shortcuts_from_block_to_block() -> None:
     text = draw.mermaid(resnet_compiler.compile("resnet18"), "blocks")
     assert text.count("==>") == 5

@@ -58,6 +58,8 @@ def draw_part(part: Part, boxes: Mapping[str, Box], color: int | None, note: str
     items: list[Item] = [_path(part, route, lengths, placed) for route in placement.routes]
     items += placed.values()
     items += [_source(cell, lengths) for cell in foreign]
+    if foreign and part.is_entered:  # past the row of their names
+        items.append(Path(((0.0, 0.0), (0.0, lengths.feet[0]))))
     height = lengths.feet[-1] + FOOT
     end = placed[placement.exits[0]]
     items.append(Path(((0.0, end.y + end.height), (0.0, height)), source=end.name))

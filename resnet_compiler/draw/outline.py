@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count
 
 from resnet_compiler.draw import Detail
 from resnet_compiler.draw.compact import runs
 from resnet_compiler.draw.labels import operator_text, shape_text
+from resnet_compiler.draw.lanes import parts as parts_of
 from resnet_compiler.draw.palette import STROKES
 from resnet_compiler.draw.parts import Part, View
 from resnet_compiler.draw.primitives import Kind
@@ -73,42 +74,89 @@ def outline(graph: Graph, detail: Detail) -> Outline:
 
 
 def _compact(view: View) -> tuple[list[Group], list[OutlineEdge]]:
-    """A node for each run of equal blocks."""
-    found: list[tuple[Part, OutlineNode]] = []
-    for number, run in enumerate(runs(view, view.essential())):
+    """A node for each run of equal blocks, and for each layer of a stem or head that is more than a row of them."""
+    found: list[tuple[Part, list[OutlineNode]]] = []
+    of_part: dict[str, str] = {}
+    of_layer = {INPUT: "input"}
+    ids = (f"n{number}" for number in count())
+    for run in runs(view, view.essential()):
         part = run[0]
-        names = [cell.name for cell in part.placement.cells if not cell.is_entry]
-        shown = [name for name in names if name not in view.joins]
-        lines = [part.gates.get(n) or operator_text(view.graph[n].operator) for n in shown]
-        if part.scope is not None:
-            kinds = dict.fromkeys(part.kinds.values())
-            times = f" ×{len(run)}" if len(run) > 1 else ""
-            lines = [
-                f"{part.scope.title}{times}",
-                *lines,
-                *(STROKES[kind].meaning for kind in kinds),
-            ]
-        found.append((part, OutlineNode(f"n{number}", part.stage, tuple(lines), True)))
-    ids = ["input", *(node.id for _, node in found)]
+        if part.scope is None and not _is_row(part):
+            cells = [cell.name for cell in part.placement.cells if not cell.is_entry]
+            of_layer |= dict(zip(cells, ids, strict=False))
+            found.append((part, [_layer(view, part, name, of_layer[name]) for name in cells]))
+        else:
+            of_part |= dict.fromkeys((each.name for each in run), id := next(ids))
+            found.append((part, [_run(view, run, id)]))
     groups = [
         Group(f"g{number}", _panel(view, parts[0]), parts[0].stage, tuple(nodes))
         for number, (parts, nodes) in enumerate(_by_panel(found))
     ]
-    return groups, [OutlineEdge(a, b) for a, b in pairwise(ids)]
+    return groups, _compact_edges(view, [part for part, _ in found], of_part, of_layer)
+
+
+def _is_row(part: Part) -> bool:
+    return len(part.placement.entries) <= 1 and all(r.is_straight for r in part.placement.routes)
+
+
+def _run(view: View, run: Sequence[Part], id: str) -> OutlineNode:
+    """A run of equal blocks, or a row of layers, as one node."""
+    part = run[0]
+    names = [cell.name for cell in part.placement.cells if not cell.is_entry]
+    lines = [_text(view, part, name) for name in names if name not in view.joins]
+    if part.scope is not None:
+        kinds = dict.fromkeys(part.kinds.values())
+        times = f" ×{len(run)}" if len(run) > 1 else ""
+        meanings = (STROKES[kind].meaning for kind in kinds)
+        lines = [f"{part.scope.title}{times}", *lines, *meanings]
+    return OutlineNode(id, part.stage, tuple(lines), True)
+
+
+def _layer(view: View, part: Part, name: str, id: str) -> OutlineNode:
+    weighted = view.graph[name].operator.weighted
+    return OutlineNode(id, part.stage, (_text(view, part, name),), weighted)
+
+
+def _compact_edges(
+    view: View, parts: Sequence[Part], of_part: Mapping[str, str], of_layer: Mapping[str, str]
+) -> list[OutlineEdge]:
+    """The edges between nodes that stand for whole parts and for layers."""
+    homes = {
+        name: (part, frozenset(names)) for part, names in parts_of(view.graph) for name in names
+    }
+    shown = frozenset(of_layer)
+
+    def node_of(name: str) -> str | None:
+        """What stands for a layer, or for what it passes on; None where that is a constant."""
+        if name in of_layer:
+            return of_layer[name]
+        part, inside = homes[name]
+        if part in of_part:
+            return of_part[part]
+        source = view.back(name, inside, shown)
+        return None if source is None else node_of(source)
+
+    found: dict[tuple[str, str], None] = {}
+    for part in parts:
+        for route in part.placement.routes:
+            source, target = node_of(route.source), node_of(route.target)
+            if source is not None and target is not None and source != target:
+                found[source, target] = None
+    return [OutlineEdge(source, target) for source, target in found]
 
 
 def _by_panel(
-    found: Sequence[tuple[Part, OutlineNode]],
+    found: Sequence[tuple[Part, list[OutlineNode]]],
 ) -> list[tuple[list[Part], list[OutlineNode]]]:
     panels: list[tuple[list[Part], list[OutlineNode]]] = []
-    for part, node in found:
+    for part, nodes in found:
         if not panels or (panels[-1][0][0].stage, panels[-1][0][0].section) != (
             part.stage,
             part.section,
         ):
             panels.append(([], []))
         panels[-1][0].append(part)
-        panels[-1][1].append(node)
+        panels[-1][1].extend(nodes)
     return panels
 
 
@@ -153,7 +201,11 @@ def _with_nodes(view: View, parts: list[Part]) -> tuple[list[Group], list[Outlin
 
 
 def _node(view: View, part: Part, name: str, id: str) -> OutlineNode:
-    node = view.graph[name]
-    text = part.gates.get(name) or operator_text(node.operator)
     shape = shape_text(view.graph.concrete(name))
-    return OutlineNode(id, part.stage, (name, text, shape), node.operator.weighted)
+    weighted = view.graph[name].operator.weighted
+    return OutlineNode(id, part.stage, (name, _text(view, part, name), shape), weighted)
+
+
+def _text(view: View, part: Part, name: str) -> str:
+    """What a node says of its operator, or of its gate."""
+    return part.gates.get(name) or operator_text(view.graph[name].operator)

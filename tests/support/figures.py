@@ -10,6 +10,8 @@ from resnet_compiler.draw.primitives import Box, Figure, Label, Path
 Extent = tuple[float, float, float, float]
 TOUCH = 0.05
 """Points; what meets at an edge does not overlap."""
+NEAR, LEAD = 0.2, 6.0
+"""How far from a box a line may end, and from the name above it begin."""
 BUCKET = 120.0
 SOLID = ("box", "pill", "join", "banner")
 
@@ -97,3 +99,20 @@ def check_figure(figure: Figure) -> None:
     inner = [shrunk(extent, 0.3) for extent in extents]
     assert [(lines[a][0], solid[b]) for a, b in pairs(drawn, inner)] == []
     assert [(lines[a][0], free[b]) for a, b in pairs(drawn, alone)] == []
+    check_ends(figure, extents, alone)
+
+
+def check_ends(figure: Figure, boxes: Sequence[Extent], labels: Sequence[Extent]) -> None:
+    """Every line begins at a box, on another line, or under the name of where it comes from, and every arrow ends at one of
+    the first two: none hangs in the air. The samples of the legend do."""
+    paths = [path for path in paths_of(figure) if path.source or path.target or path.kind == "flow"]
+    lines = [(number, line) for number, path in enumerate(paths) for line in segments(path)]
+    named = [(left, top, right, bottom + LEAD) for left, top, right, bottom in labels]
+    drawn = [line for _, line in lines]
+    for place, there in ((0, [*boxes, *named]), (-1, list(boxes))):
+        points = [(path.points[place][0], path.points[place][1]) for path in paths]
+        ends = [(x - NEAR, y - NEAR, x + NEAR, y + NEAR) for x, y in points]
+        met = {number for number, _ in pairs(ends, there)}
+        met |= {number for number, other in pairs(ends, drawn) if lines[other][0] != number}
+        hanging = [path for number, path in enumerate(paths) if number not in met]
+        assert [path for path in hanging if path.arrow or place == 0] == []
