@@ -75,10 +75,13 @@ def test_two_processes_compute_what_one_does(tmp_path: pathlib.Path) -> None:
 
 
 ENDS = """
-import pathlib, sys
+import os, pathlib, sys
 import torch.distributed
 from resnet_compiler.cli import app
 from resnet_compiler.lab import LabError, trainer
+
+def say(line):
+    os.write(1, f"{line}\\n".encode())  # whole, whatever the other process writes
 
 def broken_off(*_):
     raise LabError("broken off")
@@ -86,7 +89,7 @@ def broken_off(*_):
 def end_group():
     end()
     threads = [each.read_text().strip() for each in pathlib.Path("/proc/self/task").glob("*/comm")]
-    print("left:", [each for each in threads if "gloo" in each])
+    say(f"left: {[each for each in threads if 'gloo' in each]}")
 
 if IS_BROKEN_OFF:
     trainer._finish_epochs = broken_off
@@ -94,7 +97,7 @@ end, torch.distributed.destroy_process_group = torch.distributed.destroy_process
 try:
     app(sys.argv[1:])
 except SystemExit as reason:
-    print("ended with", reason.code)
+    say(f"ended with {reason.code}")
 """
 
 
