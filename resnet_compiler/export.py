@@ -121,7 +121,7 @@ def export(
     if weights is None:
         notes = (f"no weights were given: these are initial ones, of seed {seed}", *notes)
     found: list[Verification] = []
-    unread = unread_layers(graph, interface)
+    unread = unread_layers(graph, interface, opset)
     with _values(weights, graph, seed, classes is not None, unread) as (values, warnings):
         quantized = None
         if int8 is None:

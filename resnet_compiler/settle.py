@@ -72,13 +72,15 @@ def feature_places(graph: Graph) -> dict[str, str]:
     return {name: node for name, node in places.items() if node != INPUT}
 
 
-def unread_layers(graph: Graph, interface: Interface) -> frozenset[str]:
-    """The layers that no output of an interface reads: with features alone, the head and the stages past the last."""
+def unread_layers(graph: Graph, interface: Interface, opset: int) -> frozenset[str]:
+    """The layers that features do without: the head and the stages past the last. With the head there are none.
+
+    Raises:
+        InterfaceError: as `settle`.
+    """
     if interface.has_head:
         return frozenset()
-    places = feature_places(graph)
-    wanted = [places[name] for name in interface.features]
-    return frozenset(graph.nodes) - _needed(graph, wanted)
+    return frozenset(graph.nodes) - settle(graph, interface, opset).nodes
 
 
 def size_of(graph: Graph, interface: Interface) -> Pair | None:
