@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from resnet_compiler.syntax import parse_expression
+
 MAXIMUM_LENGTH = 500
 MAXIMUM_NESTING = 200
 """How deep parentheses, signs and sums may nest: ``a + b + c`` is two deep."""
@@ -110,7 +112,7 @@ def _parse(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Python has to say of `1or 2`
-            tree = ast.parse(text.strip(), mode="eval").body
+            tree = parse_expression(text.strip())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ExpressionError("it is not an arithmetic expression") from None
     names: dict[str, None] = {}

@@ -14,6 +14,7 @@ from resnet_compiler.emit.pytorch.bodies import Body, local_path
 from resnet_compiler.emit.pytorch.forward import SHORTCUT
 from resnet_compiler.emit.pytorch.source import Module, emit_module
 from resnet_compiler.graph import Graph
+from resnet_compiler.syntax import parse_module
 
 Lines = tuple[int, int]
 """The first and the last line, from 1."""
@@ -128,7 +129,7 @@ class _Reader:
 
     @classmethod
     def of(cls, module: Module) -> _Reader:
-        found = [each for each in ast.parse(module.text).body if isinstance(each, ast.ClassDef)]
+        found = [each for each in parse_module(module.text).body if isinstance(each, ast.ClassDef)]
         classes = {each.name: each for each in found}
         constructors = {each.name: _constructor(each) for each in found}
         return cls(classes, {"": _Call(module.callees[""], None, None)}, constructors)
