@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from resnet_compiler.render import Style
 
 T = TypeVar("T")
-FINE, WRONG, MISUSE, UNVERIFIED = 0, 1, 2, 3
-"""Exit codes: nothing to say, a spec is wrong, the command is, verification failed."""
+FINE, WRONG, MISUSE, UNVERIFIED, FAULT = 0, 1, 2, 3, 4
+"""Exit codes: nothing to say, a spec is wrong, the command is, verification failed, the compiler itself is wrong."""
 NEWLINE = "\n"
 EXPLAINED = 3
 """How many codes the last line names."""
