@@ -12,12 +12,16 @@ import pytest
 from support.differential.case import case_number, stored_case
 from support.differential.compare import examine, opset_of
 from support.differential.constructs import ALL, constructs
+from support.differential.coverage import Coverage
 from support.differential.regressions import FOLDER, stored
+from support.differential.wrong import RIGHT, found_in, wrong_case
 
 from resnet_compiler import Graph
 from resnet_compiler.emit.onnx import OPSETS
 
 SPECS = 300
+LANGUAGE = 600
+"""How many specs it takes to meet every construct; they are compiled and not run."""
 BATCH = 20
 
 
@@ -43,9 +47,24 @@ def test_torch_and_onnx_runtime_do_what_the_compiler_promised(batch: int) -> Non
 def test_the_specs_use_the_whole_language() -> None:
     """Every operator with every attribute, every shortcut, every construct."""
     counts: Counter[str] = Counter()
-    for number in range(SPECS):
+    for number in range(LANGUAGE):
         counts.update(constructs(case_number(number), graph_of(number)))
     assert ALL - set(counts) == set()
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_a_residual_add_that_does_not_fit_is_one_error(number: int) -> None:
+    """The projection that is made to learn its cost leaves nothing: no name, no layer, no second error."""
+    assert found_in(wrong_case(number)) == [RIGHT]
+
+
+def test_coverage_counts_what_was_met_alone_and_in_pairs() -> None:
+    names = sorted(ALL)[:3]
+    coverage = Coverage(frozenset(names))
+    coverage.add(frozenset(names[:2]) | {"something else"})
+    assert (coverage.met, coverage.of, coverage.pairs_met, coverage.pairs_of) == (2, 3, 1, 3)
+    assert coverage.missing == [names[2]]
+    assert coverage.missing_pairs == [(names[0], names[2]), (names[1], names[2])]
 
 
 def test_the_proofs_have_all_verdicts() -> None:

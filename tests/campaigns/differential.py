@@ -2,6 +2,8 @@
 
     python tests/campaigns/differential.py --count 10000
 
+Which constructs of the language the specs made use of, alone and in pairs, is printed at the end.
+
 Spec number k is the same on every machine. What disagrees is made small and written to tests/regressions/, which the
 default tests replay; the exit code is then 1.
 """
@@ -20,16 +22,22 @@ sys.path[:0] = [str(folder) for folder in pathlib.Path(__file__).resolve().paren
 
 from support.differential.case import case_number  # noqa: E402
 from support.differential.compare import Outcome, examine, opset_of  # noqa: E402
+from support.differential.constructs import constructs  # noqa: E402
+from support.differential.coverage import Coverage  # noqa: E402
 from support.differential.regressions import shrunk, store  # noqa: E402
 
 BATCH = 25
 
 
-def examined(number: int) -> tuple[int, Outcome]:
-    """One spec's outcome, without its graph, which need not travel between processes."""
-    found = examine(case_number(number), opset_of(number))
-    return number, Outcome(
-        found.status, found.kind, found.detail, found.relative, settled=found.settled
+def examined(number: int) -> tuple[int, Outcome, frozenset[str]]:
+    """One spec's outcome, without its graph, which need not travel between processes; and what it made use of."""
+    case = case_number(number)
+    found = examine(case, opset_of(number))
+    used = constructs(case, found.graph) if found.graph is not None else frozenset()
+    return (
+        number,
+        Outcome(found.status, found.kind, found.detail, found.relative, settled=found.settled),
+        used,
     )
 
 
@@ -39,7 +47,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def outcomes(numbers: range, jobs: int) -> Iterator[tuple[int, Outcome]]:
+def outcomes(numbers: range, jobs: int) -> Iterator[tuple[int, Outcome, frozenset[str]]]:
     """Every spec's outcome in order, worked out by so many processes."""
     if jobs == 1:
         _one_thread()
@@ -59,8 +67,10 @@ def main() -> int:
     begun = time.monotonic()
     counts: Counter[str] = Counter()
     worst, settled = (0.0, given.start), 0
-    for number, found in outcomes(range(given.start, given.start + given.count), given.jobs):
+    coverage = Coverage()
+    for number, found, used in outcomes(range(given.start, given.start + given.count), given.jobs):
         counts[found.status] += 1
+        coverage.add(used)
         worst = max(worst, (found.relative, number))
         settled += found.settled
         if found.status == "refused":
@@ -71,6 +81,7 @@ def main() -> int:
             print(f"  written to {store(small, found, number)}", flush=True)
         if sum(counts.values()) % given.every == 0:
             print(f"{sum(counts.values())} specs, {counts['disagrees']} disagree", flush=True)
+    print(coverage.report())
     print(
         f"specs {counts.total()}, refused {counts['refused']}, disagreements {counts['disagrees']}, "
         f"worst relative difference {worst[0]:.1e} (spec {worst[1]}), "

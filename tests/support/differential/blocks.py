@@ -265,6 +265,17 @@ def _projection(body: Body, end: Value, rounds_up: bool) -> None:
         body.put("conv", arguments, channels=end.channels)
     if body.chance(0.6):
         body.put("norm")
+    keeps_size = all(step.stride == "stride" for step in end.steps)
+    if end.channels.text != "in_channels" and keeps_size and body.chance(0.5):
+        differs = f"in_channels != {end.channels.operand}"
+        if end.steps:
+            body.compares_stride = True
+            differs = f"stride > 1 or {differs}"
+        for layer in body.layers:  # none of them is there where the shapes are equal
+            ((name, inner),) = layer.items()
+            inner = {inner: {}} if isinstance(inner, str) else inner
+            if "when" not in inner:
+                layer[name] = {**inner, "when": differs}
 
 
 def _template(

@@ -13,14 +13,29 @@ import yaml
 from resnet_compiler.library import SpecFile
 from resnet_compiler.pipeline import Compilation, compile_file
 from support.differential.network import random_spec
-from support.differential.variants import MAIN, Files, random_files
+from support.differential.variants import MAIN, MEANT, Files, random_files
 
 
 @dataclass(frozen=True)
 class Case:
-    """The files that a spec consists of, by their names beside it; the spec itself is `net.yaml`."""
+    """The files that a spec consists of, by their names beside it; the spec itself is `net.yaml`.
+
+    With a `meant.yaml`, which is a whole spec in one file, `net.yaml` must compile to the same network as that.
+    """
 
     files: Mapping[str, Any]
+    conditions: frozenset[str] = frozenset()
+    """Which conditions were put in, of `conditions.CONDITIONS`."""
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """The files that the spec itself consists of."""
+        return {name: tree for name, tree in self.files.items() if name != MEANT}
+
+    @property
+    def meant(self) -> Case | None:
+        """What it must compile to, where that is written."""
+        return Case({MAIN: self.files[MEANT]}) if MEANT in self.files else None
 
     @property
     def texts(self) -> dict[str, str]:
@@ -29,7 +44,7 @@ class Case:
     def compile(self) -> Compilation:
         """The compilation of these files, in a folder of their own where there are several."""
         texts = self.texts
-        if list(texts) == [MAIN]:
+        if list(self.sources) == [MAIN]:
             return compile_file(SpecFile(MAIN, None), texts[MAIN])
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
@@ -45,7 +60,7 @@ class Case:
 
 def case_number(number: int) -> Case:
     """Spec `number`: the same on every machine."""
-    return Case(random_files(number, random_spec))
+    return Case(*random_files(number, random_spec))
 
 
 def stored_case(path: pathlib.Path) -> Case:

@@ -52,10 +52,31 @@ def examine(case: Case, opset: int = DEFAULT_OPSET) -> Outcome:
             errors = [d for d in compilation.diagnostics if d.severity == "error"]
             first = errors[0]
             return Outcome("refused", first.code.id, first.summary)
+        _meaning(case, graph)
         relative, settled = compare(graph, opset)
         return Outcome("agrees", relative=relative, settled=settled, graph=graph)
     except Disagreement as found:
         return Outcome("disagrees", found.kind, found.detail)
+
+
+def _meaning(case: Case, graph: Graph) -> None:
+    """That the spec is the network that it was made from, which is written in a plainer way."""
+    if case.meant is None:
+        return
+    with doing("compiling what is meant"):
+        meant = case.meant.compile().graph
+    if meant is None:
+        raise Disagreement("meaning", "what is meant is refused")
+    for node in meant:
+        other = graph.nodes.get(node.name)
+        if other is None:
+            raise Disagreement("meaning", f"{node.name} is not there")
+        for what in ("operator", "inputs", "shape"):
+            ours, theirs = getattr(other, what), getattr(node, what)
+            if ours != theirs:
+                raise Disagreement("meaning", f"{node.name}: {what} {ours}, meant {theirs}")
+    if len(graph) != len(meant) or graph.output != meant.output:
+        raise Disagreement("meaning", f"{len(graph)} nodes to {graph.output}, meant {len(meant)}")
 
 
 def compare(graph: Graph, opset: int = DEFAULT_OPSET) -> tuple[float, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +12,8 @@ from resnet_compiler.operators import OPERATORS
 from resnet_compiler.residual import CHOICES
 from resnet_compiler.shapes import Size
 from support.differential.case import Case
+from support.differential.conditions import CONDITIONS, kind_of
+from support.differential.spellings import SPELLINGS, spellings_of
 
 OPERATOR_WORDS = frozenset(f"operator {word}" for word in OPERATORS)
 ATTRIBUTES = frozenset(
@@ -52,9 +56,6 @@ LAYERS = frozenset(
         "a name with an expression",
         "a name that is a number",
         "an expression",
-        "a function",
-        "a choice",
-        "logic",
         "kernel pair",
         "stride pair",
         "padding pair",
@@ -111,13 +112,54 @@ SPECS = frozenset(
         "a least size above 1",
     )
 )
-ALL = OPERATOR_WORDS | ATTRIBUTES | SHORTCUTS | BLOCKS | LAYERS | STAGES | SPECS
+FUNCTIONS = ("abs", "ceil", "floor", "log2", "make_divisible", "max", "min", "round", "sqrt")
+_SYNTAX: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.And: "and",
+    ast.Or: "or",
+    ast.Not: "not",
+    ast.IfExp: "if else",
+    ast.Subscript: "[]",
+}
+EXPRESSIONS = frozenset(
+    (
+        *(f"function {name}" for name in FUNCTIONS),
+        *(f"syntax {sign}" for sign in _SYNTAX.values()),
+    )
+)
+LISTS = ("stem", "head", "layers", "residual", "shortcut", "after", "repeat")
+PLACES = frozenset(f"{key} in {part}" for key in ("from", "when") for part in LISTS)
+ALL = (
+    OPERATOR_WORDS
+    | ATTRIBUTES
+    | SHORTCUTS
+    | BLOCKS
+    | LAYERS
+    | STAGES
+    | SPECS
+    | EXPRESSIONS
+    | PLACES
+)
+ALL |= SPELLINGS | frozenset(CONDITIONS) | {"a shortcut that is absent, reading inside"}
 
 
 def constructs(case: Case, graph: Graph) -> frozenset[str]:
     """Every one of `ALL` that the case uses, among a few more names."""
     found = {f"operator {node.operator.word}" for node in graph}
-    for name, tree in case.files.items():
+    found |= case.conditions | spellings_of(case.sources)
+    for name, tree in case.sources.items():
         if "/" in name:
             found.add("block in blocks/")
         elif "parameters" in tree or "layers" in tree or "residual" in tree:
@@ -125,6 +167,7 @@ def constructs(case: Case, graph: Graph) -> frozenset[str]:
         found |= set(_of_blocks(case, tree)) | set(_of_specs(tree)) | set(_of_stages(tree))
         for mapping in _mappings(tree):
             found |= set(_of_layers(mapping))
+        found |= set(_of_lists(tree)) | set(_of_expressions(tree))
     found |= set(_of_graph(graph))
     return frozenset(found)
 
@@ -148,8 +191,8 @@ def _texts(tree: Any) -> Iterator[str]:
 def _of_blocks(case: Case, tree: Mapping[str, Any]) -> Iterator[str]:
     if tree.get("blocks"):
         yield "block inline"
-    own = {word for each in case.files.values() for word in each.get("blocks", {})}
-    own |= {name.rsplit("/", 1)[-1].removesuffix(".yaml") for name in case.files}
+    own = {word for each in case.sources.values() for word in each.get("blocks", {})}
+    own |= {name.rsplit("/", 1)[-1].removesuffix(".yaml") for name in case.sources}
     bodies = {**tree.get("blocks", {}), str(tree.get("name")): tree}
     for word, body in bodies.items():
         if "layers" not in body and "residual" not in body:
@@ -215,12 +258,46 @@ def _of_layers(mapping: Mapping[str, Any]) -> Iterator[str]:
 
 _SIGNS = {
     "an expression": (" * ", " // ", " + ", " - "),
-    "a function": ("max(", "min(", "floor(", "ceil(", "round(", "abs(", "make_divisible("),
-    "logic": (" and ", " or ", "not "),
-    "a choice": (" if ",),
     "block_index": ("block_index",),
     "a list read by its place": ("[index]",),
 }
+
+
+def _of_lists(tree: Mapping[str, Any]) -> Iterator[str]:
+    """In which lists of layers there is a `from`, and a `when`."""
+    for mapping in _mappings(tree):
+        for part in LISTS:
+            found = mapping.get(part)
+            layers = found.get("layers") if part == "repeat" and isinstance(found, dict) else found
+            for layer in layers if isinstance(layers, list) else ():
+                body = next(iter(layer.values()))
+                if isinstance(body, dict):
+                    yield from (f"{key} in {part}" for key in ("from", "when") if key in body)
+                    condition = str(body.get("when", ""))
+                    if part == "shortcut" and "from" in body and "in_channels != " in condition:
+                        yield "a shortcut that is absent, reading inside"
+
+
+def _of_expressions(tree: Mapping[str, Any]) -> Iterator[str]:
+    """Which functions and signs there are in the texts of a tree."""
+    for text in {text: None for text in _all_texts(tree)}:
+        for part in re.findall(r"\{([^{}]*)\}", text) or [text]:
+            try:
+                parsed = ast.parse(part, mode="eval")
+            except SyntaxError:
+                continue
+            for node in ast.walk(parsed):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    yield f"function {node.func.id}"
+                if type(node) in _SYNTAX:
+                    yield f"syntax {_SYNTAX[type(node)]}"
+
+
+def _all_texts(tree: Any) -> Iterator[str]:
+    """The texts of a tree, its keys among them."""
+    yield from _texts(tree)
+    for mapping in _mappings(tree):
+        yield from mapping
 
 
 def _figures(attributes: Mapping[str, Any]) -> Iterator[str]:

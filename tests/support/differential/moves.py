@@ -94,7 +94,7 @@ def act(body: Body) -> None:
                 "relu",
                 when=draw.choice((body.parameter("active", True, False), "in_channels > 8")),
             )
-        case 2 | 3:
+        case 2 | 3 | 4:
             word = draw.choice(ACTS)
             if isinstance(word, dict):
                 (name,) = word

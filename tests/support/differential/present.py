@@ -19,12 +19,14 @@ EXPRESSIONS = (
     "{} % 1000",
     "{} ** 1",
     "{} / 1",
+    "sqrt({} ** 2)",
+    "log2(2 ** ({0} % 32)) + {0} - {0} % 32",
     "make_divisible({}, 1)",  # from 1 on
 )
 """Ways to write a number from 0 on."""
 FLAGS = {
-    True: ("index >= 0", "not false", "depth > 0 and true"),
-    False: ("index < 0", "not true", "false or index == 99"),
+    True: ("index >= 0", "not false", "depth > 0 and true", "index <= 99"),
+    False: ("index < 0", "not true", "false or index == 99", "depth != depth"),
 }
 
 
@@ -39,10 +41,10 @@ def present(
         stage[name] = draw.choice(("8 + 4 * block_index", f"{first} + 4 * index"))
         return
     if all(value == first for value in values):
-        match draw.randrange(6):
+        match draw.randrange(9):
             case 0:
                 stage[name] = _named(let, name, first)
-            case 1 if plain and isinstance(first, int):
+            case 1 | 6 | 7 if plain and isinstance(first, int):
                 stage[name] = draw.choice(EXPRESSIONS if first > 0 else EXPRESSIONS[:-1]).format(
                     first
                 )
@@ -50,7 +52,7 @@ def present(
                 stage[name] = draw.choice(FLAGS[first])
             case 2 if not isinstance(first, list):
                 stage[name] = [first for _ in values]
-            case 3 if isinstance(first, list):
+            case 3 | 4 | 5 if isinstance(first, list):
                 stage[name] = [first for _ in values]  # a list of lists: one for each block
             case _:
                 stage[name] = _named(let, name, first) if isinstance(first, list) else first

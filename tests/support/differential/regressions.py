@@ -30,14 +30,15 @@ def _words(detail: str) -> list[str]:
 
 
 def shrunk(case: Case, outcome: Outcome, opset: int, budget: int = 1500) -> Case:
-    """A small case that fails in the same way."""
-
-    sizes = _sizes(case.files)
+    """A small case that fails in the same way. One that misses what is meant stays as it is: less would mean less."""
+    if outcome.kind == "meaning":
+        return case
+    sizes = _sizes(case.sources)
 
     def fails(files: Tree) -> bool:
         return _sizes(files) >= sizes and same_failure(files, outcome, opset)
 
-    return Case(shrink(dict(case.files), fails, budget))
+    return Case(shrink(case.sources, fails, budget))
 
 
 def _sizes(files: Any) -> set[tuple[str, str]]:

@@ -7,9 +7,13 @@ import random
 from typing import Any
 
 from support.differential.body import Layer
+from support.differential.conditions import conditioned
+from support.differential.spellings import respelt
 
 Files = dict[str, Layer]
 MAIN = "net.yaml"
+MEANT = "meant.yaml"
+"""The same network, written the plain way in one file: what `net.yaml` must compile to. Nothing refers to it."""
 SHIPPED_BASES = (
     "cifar/resnet20",
     "cifar/plain20",
@@ -90,10 +94,9 @@ def _every_stage(draw: random.Random, base: Layer, variant: Layer) -> None:
             for _, stage in stages:
                 stage[key] = WRONG.get(key, 9)
             return
-    for _, stage in stages:
-        if "base_width" not in stage:
+    if not any("base_width" in stage for _, stage in stages):
+        for _, stage in stages:
             stage["base_width"] = 3
-    if all(stage["base_width"] == 3 for _, stage in stages):
         changed["*"] = {"base_width": NULL}
 
 
@@ -113,7 +116,11 @@ def _layers(draw: random.Random, base: Layer, variant: Layer) -> None:
             changed: Layer = {}
             for name, body in [next(iter(layer.items())) for layer in layers]:
                 calls = (
-                    [key for key in body if body[key] and key not in ("from", "when")]
+                    [
+                        key
+                        for key in body
+                        if body[key] and key not in ("from", "when", "use", "repeat")
+                    ]
                     if isinstance(body, dict)
                     else []
                 )
@@ -179,11 +186,20 @@ def of_shipped(draw: random.Random) -> Files:
     return {MAIN: spec}
 
 
-def random_files(number: int, make: Any) -> Files:
-    """The files of spec `number`: the same on every machine."""
+def random_files(number: int, make: Any) -> tuple[Files, frozenset[str]]:
+    """The files of spec `number`, the same on every machine, and the conditions that were put into it."""
     draw = random.Random(number)
     if draw.random() < 0.03:
-        return of_shipped(draw)
-    spec = make(draw)
+        return of_shipped(draw), frozenset()
+    spec = copy.deepcopy(make(draw))  # parts of it are shared by all specs
+    meant = copy.deepcopy(spec)
+    conditions: frozenset[str] = frozenset()
+    if draw.random() < 0.6:
+        conditions = conditioned(draw, spec)
+    if draw.random() < 0.6:
+        respelt(draw, spec)
     files = as_variant(draw, spec) if draw.random() < 0.15 else {MAIN: spec}
-    return blocks_beside(draw, files) if draw.random() < 0.3 else files
+    files = blocks_beside(draw, files) if draw.random() < 0.3 else files
+    if files == {MAIN: meant}:
+        return files, conditions
+    return {**files, MEANT: meant}, conditions
