@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
-from resnet_compiler import Graph, Measures
+from resnet_compiler import Graph, Interface, Measures, build_onnx
 from resnet_compiler.emit.onnx import DEFAULT_OPSET, OPSETS, OUTPUT
 from resnet_compiler.operators.linear import Conv
 from resnet_compiler.operators.normalization import LayerNorm
@@ -87,6 +87,8 @@ def compare(graph: Graph, opset: int = DEFAULT_OPSET) -> tuple[float, bool]:
     """
     sides = make_sides(graph, opset)
     declared: Size = (graph.declared["H"], graph.declared["W"])
+    with doing("building the ONNX for one size"):
+        build_onnx(graph, opset=opset, interface=Interface(size=declared, batch=1))
     _counts(sides, declared)
     _layers(sides, declared)
     draw = random.Random(0)

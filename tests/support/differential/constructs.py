@@ -12,7 +12,7 @@ from resnet_compiler.operators import OPERATORS
 from resnet_compiler.residual import CHOICES
 from resnet_compiler.shapes import Size
 from support.differential.case import Case
-from support.differential.conditions import CONDITIONS, kind_of
+from support.differential.conditions import CONDITIONS
 from support.differential.spellings import SPELLINGS, spellings_of
 
 OPERATOR_WORDS = frozenset(f"operator {word}" for word in OPERATORS)
@@ -280,7 +280,7 @@ def _of_lists(tree: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_expressions(tree: Mapping[str, Any]) -> Iterator[str]:
     """Which functions and signs there are in the texts of a tree."""
-    for text in {text: None for text in _all_texts(tree)}:
+    for text in dict.fromkeys(_all_texts(tree)):
         for part in re.findall(r"\{([^{}]*)\}", text) or [text]:
             try:
                 parsed = ast.parse(part, mode="eval")

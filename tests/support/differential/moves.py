@@ -338,7 +338,11 @@ def stride(body: Body, out: Channels | None = None, *, rounds_up: bool = True) -
                 arguments["count_padding"] = False
             body.put("avg_pool", arguments, step=by_stride)
         case 4:
-            body.put("max_pool", {"kernel": "stride", "ceil_mode": True}, step=by_stride)
+            kernel = draw.choice(
+                ("stride", "stride", 1)
+            )  # of one pixel: a last window may begin outside
+            arguments = {"kernel": kernel, "stride": "stride", "ceil_mode": True}
+            body.put("max_pool", arguments, step=by_stride)
         case 5:
             body.compares_stride = True
             arguments = {"kernel": 3, "stride": "stride", "padding": 1}
