@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resnet_compiler import codes, definitions, instances, layers, residual
+from resnet_compiler import codes, definitions, instances, layers, residual, trial
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
 from resnet_compiler.environment import UNKNOWN, Bound, Environment
@@ -44,7 +44,7 @@ def make_block(
         if output is not None:
             return output
     inner = Place(name, environment, {INPUT: value}, place.depth + 1)
-    before = instances.start(maker)
+    before = trial.mark(maker)
     count = before.nodes
     joined = None
     if block.layers is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from resnet_compiler import blocks, codes, definitions, layers
+from resnet_compiler.absent import same_when
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
@@ -231,4 +232,6 @@ def _tell_unused(maker: Maker, output: str) -> None:
     for node in {node.span: node for node in reversed(dead)}.values():
         summary = f"nothing uses the output of `{node.name}`"
         help = ["name it in the `from` of a later layer, or take it out"]
+        if (layer := maker.passed_over.get(node.name)) is not None:
+            help = [f"`{layer.name}`, which names it, is not there: give this {same_when(layer)}"]
         maker.findings.add(error(codes.UNUSED_LAYER, summary, node.span, help=help))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, replace
 from fnmatch import fnmatchcase
 
-from resnet_compiler import blocks, codes, definitions, joins
+from resnet_compiler import absent, blocks, codes, definitions, joins
 from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import Span, error, listed, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, UnknownValue
@@ -21,6 +21,11 @@ ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisib
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
     """Make layers one after the other; returns the last one's output."""
+    return absent.read(maker, _make_turn(maker, layers, place, value), None)
+
+
+def _make_turn(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
+    """Make layers; the value they end with may be one that an absent layer cannot give, since others may read on."""
     for layer in layers:
         before, value = value, NOTHING
         with maker.findings.attempt():
@@ -36,10 +41,8 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     maker.step(layer.span, 1 + len(layer.arguments) + len(layer.sources or ()))
     if layer.repeat is not None:
         if layer.when is not None and not environment.evaluate(layer.when):
-            return value
-        if layer.sources is not None:
-            value = _inputs(maker, layer, place, value)[0]
-        return _repeat(maker, layer.repeat, place, value)
+            return absent.given_by(maker, layer, place, value)
+        return _repeat(maker, layer.repeat, place, _begin(maker, layer, place, value))
     local = environment.interpolate(layer.name, layer.span)
     if local == INPUT:
         raise maker.failure(
@@ -48,15 +51,17 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             layer.span,
         )
     if layer.when is not None and not environment.evaluate(layer.when):
-        return _pass_on(layer, place, local, value)
+        return absent.give_on(maker, layer, place, local, value)
     maker.refuse_members(local, layer.span, place.layers)
     inputs = _inputs(maker, layer, place, value)
+    if NOTHING in inputs:
+        maker.findings.is_incomplete = True
     word, word_span, arguments = layer.word, layer.word_span, {}
     bound = environment.bindings.get(word)
     if bound is not None and not _hides_nothing(maker, word, bound):
         call = bound.value
         if call is None:
-            return _pass_on(layer, place, local, value)
+            return absent.give_on(maker, layer, place, local, value)
         if call is UNKNOWN:
             raise UnknownValue
         if not isinstance(call, BlockCall):
@@ -84,8 +89,9 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             )
         if OPERATORS[word].arity == 0 and layer.sources is None:
             inputs = []
-        output = _make_operator(maker, word, arguments, name, inputs, layer)
+        output = _make_operator(maker, word, arguments, name, inputs, layer, place)
     else:
+        inputs = [absent.read(maker, each, layer.span) for each in inputs]
         if len(inputs) != 1 and NOTHING not in inputs:
             raise maker.failure(
                 codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span
@@ -96,6 +102,13 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         maker.add_places(name, word_span, layer.span, *layer.also)
     place.layers[local] = output
     return output
+
+
+def make_unknown(layers: Iterable[Layer], place: Place) -> None:
+    """Take layers that are not made, since there is an error, for known by name: nothing is said of what reads them."""
+    for layer in layers:
+        if "{" not in layer.name:
+            place.layers.setdefault(layer.name, NOTHING)
 
 
 def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str:
@@ -113,16 +126,6 @@ def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str
     return call.word if isinstance(call, BlockCall) else str(call)
 
 
-def _pass_on(layer: Layer, place: Place, local: str, value: str) -> str:
-    """A layer that is not there gives on what it would have read."""
-    if layer.sources is not None and len(layer.sources) == 1:
-        source = layer.sources[0]
-        name = place.environment.interpolate(str(source.value), source.span)
-        value = place.layers.get(name, value)
-    place.layers[local] = value
-    return value
-
-
 def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
     """Whether a parameter that is no block leaves the operator or block of its name in sight."""
     is_block = bound.value is None or isinstance(bound.value, BlockCall)
@@ -135,6 +138,18 @@ def _bind(word: str, key: str, argument: Located, environment: Environment) -> B
     if field is not None and argument.value in field.metadata["words"]:
         return Bound(argument.value, (argument.entry,), argument.span, argument.key)
     return environment.bind(argument)
+
+
+def _begin(maker: Maker, layer: Layer, place: Place, value: str) -> str:
+    """What the first turn of a `repeat` begins with."""
+    if layer.sources is None:
+        return value
+    found = _inputs(maker, layer, place, value)
+    if len(found) != 1:
+        summary = f"a `repeat` begins with one value, and {len(found)} are given"
+        help = ["name one in its `from`; its layers can read the others by name"]
+        raise maker.failure(codes.WRONG_ARITY, summary, layer.span, help=help)
+    return found[0]
 
 
 def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) -> str:
@@ -152,7 +167,7 @@ def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) 
         maker.step(repeat.count.span, 1 + len(place.environment.bindings) // 64)
         bindings = place.environment.extended({repeat.index: Bound(turn)})
         inner = replace(place, environment=bindings, depth=place.depth + 1)
-        value = make_layers(maker, repeat.layers, inner, value)
+        value = _make_turn(maker, repeat.layers, inner, value)
     return value
 
 
@@ -190,6 +205,7 @@ def _make_operator(
     name: str,
     inputs: list[str],
     layer: Layer,
+    place: Place,
 ) -> str:
     kind = OPERATORS[word]
     if len(inputs) != kind.arity if kind.arity is not None else len(inputs) < 2:
@@ -205,12 +221,13 @@ def _make_operator(
             help=["name them: `from: [first, second]`"] if len(inputs) == 1 else [],
         )
     operator = _operator(maker, kind, arguments, layer)
+    inputs = [absent.read(maker, each, layer.span) for each in inputs]
     if NOTHING in inputs:
         return NOTHING
-    maker.origins[name] = arguments
-    maker.add_node(name, operator, inputs, layer)
+    with absent.explained(layer, place):
+        maker.add_node(name, operator, inputs, layer, origins=arguments)
     if operator.must_agree([maker.shape(source) for source in inputs]):
-        joins.prove(maker, name, is_residual=False)
+        joins.prove(maker, name, is_residual=False, labels=absent.labels_of(layer, place))
     return name
 
 
