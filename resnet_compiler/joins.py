@@ -255,12 +255,11 @@ def _some_sizes(
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
     pools = _rounding_down(maker, scope)
     way = _rounding_up(maker, pools[0]) if pools else "make both branches round alike"
-    multiple = _multiple_that_holds([(left, right) for _, left, right in pairs if left != right])
-    if multiple is None:
+    declared = _sizes_that_hold(maker, [(left, right) for _, left, right in pairs])
+    if declared is None:
         way = "make both branches follow the size of the image alike"
     else:
-        axes = f"{{multiple_of: {multiple}}}"
-        way += f", or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
+        way += f", or declare the sizes it is for:\n`input: {{{declared}}}`"
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
@@ -271,6 +270,25 @@ def _some_sizes(
         help=[way],
         severity="error" if claimed else "warning",
     )
+
+
+def _sizes_that_hold(maker: Maker, pairs: Iterable[tuple[Dim, Dim]]) -> str | None:
+    """What to declare of each axis along which the sides differ at some claimed size; None where nothing helps."""
+    lines: list[str] = []
+    pairs = list(pairs)
+    for extent, name in zip(maker.extents, ("height", "width"), strict=True):
+        along = [
+            pair
+            for pair in pairs
+            if any(isinstance(side, Size) and side.axis == extent.axis for side in pair)
+            and not same_for_all(*pair, extent)
+        ]
+        if along:
+            multiple = _multiple_that_holds(along)
+            if multiple is None:
+                return None
+            lines.append(f"{name}: {{multiple_of: {multiple}}}")
+    return ", ".join(lines) or None
 
 
 def _multiple_that_holds(pairs: Iterable[tuple[Dim, Dim]]) -> int | None:

@@ -30,7 +30,8 @@ def _make_turn(maker: Maker, layers: Iterable[Layer], place: Place, value: str) 
         before, value = value, NOTHING
         with maker.findings.attempt():
             value = _make_layer(maker, layer, place, before)
-        if value == NOTHING and layer.repeat is None:
+        unknown = value == NOTHING and not isinstance(value, absent.Ungiven)
+        if unknown and layer.repeat is None:
             with maker.findings.attempt():
                 place.layers[place.environment.interpolate(layer.name, layer.span)] = NOTHING
     return value
