@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.definitions import Call, Located
-from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.environment import BlockCall, Bound, Deferred, Environment
 from resnet_compiler.graph import NAME, Node, Proof, Scope
 from resnet_compiler.maker import NOTHING
 
@@ -77,6 +77,10 @@ def _value_key(value: Any, budget: list[int]) -> Hashable:
         arguments = value.arguments.items()
         inner = tuple((name, _value_key(bound.value, budget)) for name, bound in arguments)
         return (BlockCall, value.word, value.span, inner)
+    if isinstance(value, Deferred):
+        read = value.environment.bindings.items()
+        inner = tuple((name, _value_key(bound.value, budget)) for name, bound in read)
+        return (Deferred, value.located.value, value.located.span, inner)
     budget[0] = -1  # unknown: there is an error to be told
     return None
 

@@ -6,10 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, replace
 from fnmatch import fnmatchcase
 
-from resnet_compiler import absent, blocks, codes, definitions, joins
+from resnet_compiler import absent, blocks, codes, definitions, joins, unread
 from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import Span, error, listed, misspelt
-from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, UnknownValue
+from resnet_compiler.environment import (
+    UNKNOWN,
+    BlockCall,
+    Bound,
+    Environment,
+    UnknownValue,
+    settled,
+)
 from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import NOTHING, Maker, Place, derived
 from resnet_compiler.operators import OPERATORS
@@ -58,8 +65,8 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     if NOTHING in inputs:
         maker.findings.is_incomplete = True
     word, word_span, arguments = layer.word, layer.word_span, {}
-    bound = environment.bindings.get(word)
-    if bound is not None and not _hides_nothing(maker, word, bound):
+    bound = _bound(maker, layer, environment)
+    if bound is not None:
         call = bound.value
         if call is None:
             return absent.give_on(maker, layer, place, local, value)
@@ -73,12 +80,14 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         word_span = call.span or layer.word_span
     if word not in OPERATORS and maker.vocabulary.block(word) is None:
         word = _meant(maker, word, word_span, environment)
+    written = arguments
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
         key: _bind(word, key, argument, environment)
         for key, argument in layer.arguments.items()
         if key != "shortcut" or word in OPERATORS
     }
+    unread.tell_arguments(maker, word, arguments if bound is None else written)
     name = place.name(local)
     if word in OPERATORS:
         if word == "parameter" and "." in local:
@@ -125,6 +134,17 @@ def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str
     maker.findings.tell(*refusal.diagnostics)
     call = environment.bindings[meant].value if meant in environment.bindings else meant
     return call.word if isinstance(call, BlockCall) else str(call)
+
+
+def _bound(maker: Maker, layer: Layer, environment: Environment) -> Bound | None:
+    """What a layer's word is bound to here, if that is what it means: `none`, a parameter, or an expression's value."""
+    word = layer.word
+    if word == "none" and not layer.arguments and word not in environment.bindings:
+        return Bound(None)
+    if layer.is_use and not word.isidentifier():
+        return environment.bind(Located(word, layer.word_span))
+    bound = environment.bindings.get(word)
+    return None if bound is None or _hides_nothing(maker, word, bound) else bound
 
 
 def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
@@ -221,7 +241,8 @@ def _make_operator(
             layer.word_span,
             help=["name them: `from: [first, second]`"] if len(inputs) == 1 else [],
         )
-    operator = _operator(maker, kind, arguments, layer)
+    channels = maker.channels(inputs[0]) if inputs else UNKNOWN
+    operator = _operator(maker, kind, settled(arguments, channels), layer)
     inputs = [absent.read(maker, each, layer.span) for each in inputs]
     if NOTHING in inputs:
         return NOTHING

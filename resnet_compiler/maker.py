@@ -97,6 +97,7 @@ class Maker:
         self._instances = 0
         self._parameters = 0
         self.instances: dict[Hashable, Instance] = {}
+        self.reads: dict[str, frozenset[str]] = {}
 
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""

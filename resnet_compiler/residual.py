@@ -150,7 +150,8 @@ def _replacement(
     if sources is not None and len(sources) == 1:
         local = place.environment.interpolate(str(sources[0].value), sources[0].span)
         value = absent.read(maker, place.layers.get(local, value), sources[0].span)
-    heads = list(dict.fromkeys(layer.name.split(".")[0] for layer in block.shortcut))
+    own = [place.environment.interpolate(each.name, each.span) for each in block.shortcut]
+    heads = list(dict.fromkeys(name.split(".")[0] for name in own))
     local = heads[0] if len(heads) == 1 else "shortcut"
     return blocks.make_block(
         maker, call.word, given, place, place.name(local), value, call.span or span

@@ -73,7 +73,7 @@ def _growing(maker: Maker) -> tuple[dict[Any, Any] | list[Any], ...]:
     """The parts of a maker that only grow while layers are made, the newest entry last."""
     return (
         *(maker.nodes, maker.origins, maker.constants, maker.passed_over, maker.scopes),
-        *(maker.stages, maker.proofs, maker.operators, maker.instances),
+        *(maker.stages, maker.proofs, maker.operators, maker.instances, maker.reads),
     )
 
 
