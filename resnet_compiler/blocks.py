@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resnet_compiler import codes, definitions, instances, layers, residual
+from resnet_compiler import codes, definitions, instances, layers, residual, trial
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
-from resnet_compiler.environment import UNKNOWN, Bound, Environment
+from resnet_compiler.environment import IN_CHANNELS, UNKNOWN, Bound, Environment, settled
 from resnet_compiler.graph import INPUT, Scope
 from resnet_compiler.maker import NOTHING, Maker, Place
 
@@ -35,6 +35,7 @@ def make_block(
     maker.enter_block(span)
     maker.step(span, len(block.parameters) + len(block.let))
     maker.refuse_taken(name, name_span or span)
+    arguments = settled(arguments, maker.channels(value))
     environment = _environment(maker, block, arguments, place, value, span)
     if environment is None:
         return NOTHING
@@ -44,7 +45,7 @@ def make_block(
         if output is not None:
             return output
     inner = Place(name, environment, {INPUT: value}, place.depth + 1)
-    before = instances.start(maker)
+    before = trial.mark(maker)
     count = before.nodes
     joined = None
     if block.layers is not None:
@@ -127,7 +128,7 @@ def _environment(
     inherited = {name: place.environment.bindings[name] for name in ("norm", "act")}
     arguments = _known(maker, block, arguments, [*block.parameters, *inherited], span)
     is_complete = True
-    bindings = {**inherited, "in_channels": Bound(maker.channels(value))}
+    bindings = {**inherited, IN_CHANNELS: Bound(maker.channels(value))}
     environment = Environment(bindings, maker)
     for name, default in block.parameters.items():
         if name in arguments:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from resnet_compiler.graph import Graph, Proof
 from resnet_compiler.measure import Measures, tensors_of
-from resnet_compiler.rows import shape_text, summary_rows
+from resnet_compiler.rows import shape_text, smallest_text, summary_rows
 
 FIGURES = ("compact", "blocks")
 """The details of the figures that stand beside a card."""
@@ -80,7 +80,6 @@ def plain_text(text: str) -> str:
 
 
 def _facts(graph: Graph, measures: Measures) -> Iterator[tuple[str, str]]:
-    least = shape_text(list(graph.minimum_extents.values()))
     yield "name", f"`{graph.identity.name}`"
     yield "weighted layers", f"{measures.breakdown} = {measures.weighted_layers}"
     yield "parameters", f"{measures.parameters:,}"
@@ -88,7 +87,7 @@ def _facts(graph: Graph, measures: Measures) -> Iterator[tuple[str, str]]:
     yield "activations", f"{measures.activations:,}"
     yield "input", shape_text(graph.concrete("input"))
     yield "output", shape_text(graph.concrete(graph.output))
-    yield "smallest input", least
+    yield "smallest input", smallest_text(graph)
     if graph.passes:
         yield "passes", ", ".join(f"`{name}`" for name in graph.passes)
 

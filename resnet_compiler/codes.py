@@ -50,6 +50,8 @@ NO_LAYERS = Code("RC0220", "a network without layers")
 UNUSED_LAYER = Code("RC0221", "a layer whose output nothing uses")
 UNKNOWN_STAGE_LIST = Code("RC0222", "a list whose length is not the stage's depth")
 LEAVES_FOLDER = Code("RC0223", "a path that leaves its folder")
+UNREAD_ARGUMENT = Code("RC0225", "an argument that no layer reads")
+NOTHING_TO_GIVE = Code("RC0226", "a layer that is not there, and has nothing to give on")
 
 # shapes and residual adds
 RESIDUAL_MISMATCH = Code("RC0301", "a residual add joins different shapes")

@@ -107,6 +107,7 @@ def render_all(
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     end = "\n\n" if style == "full" else "\n"
     errors: dict[str, None] = {}
+    found = _each_once(found)
     for diagnostics, texts in found:
         if diagnostics:
             print(render(diagnostics, style, texts, color=color), end=end, file=sys.stderr)
@@ -119,6 +120,20 @@ def render_all(
         for count, options in ((sum(fixes), "--fix"), (fixes.count(False), "--fix --unsafe")):
             if count:
                 print(f"`resnetc check {options}` mends {count} of these.", file=sys.stderr)
+
+
+def _each_once(
+    found: Iterable[tuple[Sequence[Diagnostic], Mapping[str, str]]],
+) -> list[tuple[Sequence[Diagnostic], Mapping[str, str]]]:
+    """Diagnostics without those of another spec that were told already: of a base that both extend, say."""
+    told: dict[tuple[object, ...], None] = {}
+    fresh: list[tuple[Sequence[Diagnostic], Mapping[str, str]]] = []
+    for diagnostics, texts in found:
+        keys = [(each.code.id, each.span, each.summary) for each in diagnostics]
+        new = [d for d, key in zip(diagnostics, keys, strict=True) if not d.span or key not in told]
+        told |= dict.fromkeys(keys)
+        fresh.append((new, texts))
+    return fresh
 
 
 def reporting(action: Callable[[], T]) -> T:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from resnet_compiler import blocks, codes, definitions, layers
+from resnet_compiler import blocks, codes, definitions, layers, unread
+from resnet_compiler.absent import same_when
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
@@ -24,6 +25,7 @@ def elaborate(maker: Maker, identity: Identity) -> Graph | None:
     """
     _check_defaults(maker)
     _check_stage_names(maker)
+    unread.tell_definitions(maker)
     words = Environment({}, maker)
     defaults = {"norm": Bound(BlockCall("batch_norm")), "act": Bound(BlockCall("relu"))}
     for name, given in (("norm", maker.network.norm), ("act", maker.network.act)):
@@ -154,15 +156,9 @@ def _stage(
         maker.refuse_members(name, pattern.span)
         with maker.findings.tracing(name, stage.span), maker.findings.attempt():
             maker.step(stage.span, len(stage.arguments) + len(top.bindings) // 64)
-            arguments = {
-                key: _per_block(maker, key, argument, here, index, depth)
-                for key, argument in stage.arguments.items()
-            }
-            if index == 0:
-                if stage.stride is not None:
-                    arguments["stride"] = here.bind(stage.stride)
-                arguments |= {key: here.bind(argument) for key, argument in stage.first.items()}
+            arguments = _arguments(maker, stage, here, index, depth)
             call = _block_of(maker, stage, here)
+            unread.tell_arguments(maker, call.word, arguments)
             place = Place("", here, {})
             value = blocks.make_block(
                 maker,
@@ -180,6 +176,21 @@ def _stage(
             made.append(name)
     maker.stages.append(Stage(stage.name, tuple(made), value))
     return value
+
+
+def _arguments(
+    maker: Maker, stage: definitions.Stage, here: Environment, index: int, depth: int
+) -> dict[str, Bound]:
+    """A stage's arguments for one of its blocks; each can read those that are written before it."""
+    arguments: dict[str, Bound] = {}
+    for key, argument in stage.arguments.items():
+        arguments[key] = _per_block(maker, key, argument, here.extended(arguments), index, depth)
+    if index == 0:
+        whole = here.extended(arguments)
+        if stage.stride is not None:
+            arguments["stride"] = whole.bind(stage.stride)
+        arguments |= {key: whole.bind(argument) for key, argument in stage.first.items()}
+    return arguments
 
 
 def _block_of(maker: Maker, stage: definitions.Stage, here: Environment) -> BlockCall:
@@ -231,4 +242,6 @@ def _tell_unused(maker: Maker, output: str) -> None:
     for node in {node.span: node for node in reversed(dead)}.values():
         summary = f"nothing uses the output of `{node.name}`"
         help = ["name it in the `from` of a later layer, or take it out"]
+        if (layer := maker.passed_over.get(node.name)) is not None:
+            help = [f"`{layer.name}`, which names it, is not there: give this {same_when(layer)}"]
         maker.findings.add(error(codes.UNUSED_LAYER, summary, node.span, help=help))

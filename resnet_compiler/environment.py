@@ -51,6 +51,10 @@ def _shown(value: object) -> str:
     )
 
 
+IN_CHANNELS = "in_channels"
+"""What the channels of a block's input are called."""
+
+
 class Unknown:
     """The value of what could not be evaluated; its error has been told."""
 
@@ -87,6 +91,30 @@ class Bound:
         if self.text is None or self.environment is None or depth >= _DEEPEST_DERIVED:
             return []
         return self.environment.derivation(self.text, self.value, depth)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """An argument of a call that reads `in_channels` where there is none: it is worked out where the call is used, for
+    the channels that come in there."""
+
+    located: Located
+    environment: Environment = field(repr=False)
+
+    def __str__(self) -> str:
+        return str(self.located.value)
+
+
+def settled(arguments: Mapping[str, Bound], channels: Any) -> dict[str, Bound]:
+    """Arguments with those worked out that were deferred to where ``channels`` come in."""
+    return {
+        name: bound.value.environment.extended({IN_CHANNELS: Bound(channels)}).bind(
+            bound.value.located
+        )
+        if isinstance(bound.value, Deferred)
+        else bound
+        for name, bound in arguments.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +210,22 @@ class Environment:
         if isinstance(value, tuple):
             return self._counted(tuple(self.evaluate(item) for item in value), located.span)
         if isinstance(value, Call):
-            arguments = {name: self.bind(argument) for name, argument in value.arguments.items()}
+            arguments = {name: self._argument(each) for name, each in value.arguments.items()}
             return self._counted(BlockCall(value.word, arguments, value.span), located.span)
         return value
+
+    def _argument(self, located: Located) -> Bound:
+        """An argument of a call."""
+        is_late = (
+            isinstance(located.value, str)
+            and IN_CHANNELS not in self.bindings
+            and IN_CHANNELS in names_in(located.value)
+        )
+        if not is_late:
+            return self.bind(located)
+        span, key, text, environment = self._written(located)
+        assert environment is not None
+        return Bound(Deferred(located, environment), self.origins(located), span, key, text)
 
     def _counted(self, value: Any, span: Span) -> Any:
         """A list or call, its parts counted as work: it may hold others by name, and they others, twice each."""

@@ -109,12 +109,13 @@ class Findings:
     @contextmanager
     def trial(self) -> Iterator[Findings]:
         """Whatever is found in here is forgotten; gives the findings of the trial alone."""
-        kept = (self.diagnostics, self.is_incomplete, self._seen)
-        self.diagnostics, self.is_incomplete, self._seen = [], False, set()
+        found = Findings()
+        kept = {name: getattr(self, name) for name in vars(found) if name != "_trace"}
+        vars(self).update({name: getattr(found, name) for name in kept})
         try:
             yield self
         finally:
-            self.diagnostics, self.is_incomplete, self._seen = kept
+            vars(self).update(kept)
 
 
 def traced(diagnostic: Diagnostic, name: str, stage: Span) -> Diagnostic:

@@ -57,9 +57,11 @@ class Scope:
     """A named group of nodes that came from one block: its nodes are those whose names start with ``name`` and a dot.
 
     ``entry`` is the node whose output comes in and ``exit`` the one whose output leaves. ``values`` are the block's
-    parameters and definitions as evaluated here. A residual block has a ``join`` (its add); with a ``shortcut`` that
-    computes something, ``shortcut_layers`` are what computes it. ``span`` is where the block is named,
-    and ``also`` are other lines that say something of it.
+    parameters and definitions as evaluated here. A residual block has a ``join`` (its add), and what comes over the
+    shortcut is the join's second input: ``entry`` where ``shortcut`` is "identity", else the last of ``shortcut_layers``.
+    These can be none although it is no identity, where a projection that reads a layer of the residual path has all its
+    layers left out; then that layer is added. ``span`` is where the block is named, and ``also`` are other lines that
+    say something of it.
     """
 
     name: str
@@ -170,6 +172,22 @@ class Graph:
     def concrete(self, name: str) -> tuple[int, ...]:
         """The shape of a node's output at the declared input size."""
         return shape_at(self.shape(name), self.declared)
+
+    @property
+    def smallest_input(self) -> dict[str, int]:
+        """The smallest input that is claimed; along an axis without a claim, the smallest of which something is left."""
+        least = self.minimum_extents
+        return {extent.axis: extent.first_from(least[extent.axis]) for extent in self.extents}
+
+    @property
+    def claims_some(self) -> bool:
+        """Whether the spec claims certain sizes, not all, so that what is proved is proved of those."""
+        return any(extent.multiple_of > 1 or extent.minimum > 1 for extent in self.extents)
+
+    @property
+    def proved_sizes(self) -> str:
+        """The sizes that a proof for all is about, in words: "every claimed size"."""
+        return "every claimed size" if self.claims_some else "every input size"
 
     @property
     def minimum_extents(self) -> dict[str, int]:

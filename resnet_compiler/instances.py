@@ -6,18 +6,20 @@ much towards the limits as what it is a copy of; what would pass one is made lay
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.definitions import Call, Located
-from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.environment import BlockCall, Bound, Deferred, Environment
 from resnet_compiler.graph import NAME, Node, Proof, Scope
 from resnet_compiler.maker import NOTHING
 
 if TYPE_CHECKING:
     from resnet_compiler.diagnostics import Span
     from resnet_compiler.maker import Maker
+    from resnet_compiler.trial import Mark
 
 _MOST_PARTS = 64
 """Values of more parts are not compared: that would be more work than to make the block again."""
@@ -39,28 +41,6 @@ class Instance:
     parts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """How much there was before an instance was made."""
-
-    nodes: int
-    scopes: int
-    proofs: int
-    counts: tuple[int, int, int]
-    findings: tuple[int, bool, int]
-
-
-def start(maker: Maker) -> Start:
-    """How much there is now."""
-    return Start(
-        len(maker.nodes),
-        len(maker.scopes),
-        len(maker.proofs),
-        maker.counts,
-        maker.findings.extent,
-    )
-
-
 def key_of(
     maker: Maker,
     word: str,
@@ -80,7 +60,8 @@ def key_of(
     if budget[0] < 0:
         return None
     choice = shortcut.value if shortcut else None
-    return (word, values, maker.shape(value), span, choice, depth, maker.section)
+    of_constants = value in maker.constants
+    return (word, values, maker.shape(value), of_constants, span, choice, depth, maker.section)
 
 
 def _value_key(value: Any, budget: list[int]) -> Hashable:
@@ -96,13 +77,17 @@ def _value_key(value: Any, budget: list[int]) -> Hashable:
         arguments = value.arguments.items()
         inner = tuple((name, _value_key(bound.value, budget)) for name, bound in arguments)
         return (BlockCall, value.word, value.span, inner)
+    if isinstance(value, Deferred):
+        read = value.environment.bindings.items()
+        inner = tuple((name, _value_key(bound.value, budget)) for name, bound in read)
+        return (Deferred, value.located.value, value.located.span, inner)
     budget[0] = -1  # unknown: there is an error to be told
     return None
 
 
-def remember(maker: Maker, key: Hashable, name: str, entry: str, output: str, at: Start) -> None:
-    """Keep an instance that was just made, unless something was found in it."""
-    if maker.findings.extent != at.findings or output == NOTHING:
+def remember(maker: Maker, key: Hashable, name: str, entry: str, output: str, at: Mark) -> None:
+    """Keep an instance that was just made, unless something was found in it or one like it is known."""
+    if maker.findings.extent != at.findings or output == NOTHING or key in maker.instances:
         return
     names = maker.made_since(at.nodes)
     inside = [each[len(name) :] for each in names]
@@ -146,7 +131,11 @@ def copied(maker: Maker, key: Hashable, name: str, entry: str) -> str | None:
         )
         for node in known.nodes
     ]
-    maker.add_copies(nodes, known.origins)
+    names = sorted(node.name for node in nodes)  # all inside one name that was free
+    first = bisect_left(maker.sorted_names, names[0]) if names else 0
+    maker.sorted_names[first:first] = names
+    for node, origin in zip(nodes, known.origins, strict=True):
+        maker.keep(node, origin)
     for proof in known.proofs:
         maker.proofs.append(replace(proof, node=renamed(proof.node)))
     for scope in known.scopes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import takewhile
 from math import prod
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from resnet_compiler.shapes import (
     shape_at,
     window_size,
 )
+from resnet_compiler.trial import trial
 
 if TYPE_CHECKING:
     from resnet_compiler.maker import Maker, Place
@@ -48,8 +50,9 @@ def prove(
     place: Place | None = None,
     choice: Located | None = None,
     span: Span | None = None,
-) -> None:
-    """Prove one join and keep the proof; where it fails, add the diagnostic that says why."""
+    labels: Iterable[Label] = (),
+) -> str:
+    """Prove one join and keep the proof; where it fails, add the diagnostic that says why. Returns the verdict."""
     node = maker.nodes[name]
     shapes = [maker.shape(source) for source in node.inputs]
     verdict, counterexample = prove_join(node.operator, shapes, maker.extents)
@@ -59,18 +62,20 @@ def prove(
     elif verdict != "all sizes":
         maker.proofs.append(Proof(name, False, shapes[0], shapes[1], verdict, counterexample))  # type: ignore[arg-type]
     if verdict == "all sizes":
-        return
+        return verdict
     scope = place.prefix if place else name
     if verdict == "no":
         found = _mismatch(maker, node, scope, choice, block, place)
     else:
         assert counterexample is not None
         found = _some_sizes(maker, node, scope, counterexample, is_residual)
+    found = replace(found, secondary=(*found.secondary, *labels))
     same = (found.code, found.span)
     if all((other.code, other.span) != same for other in maker.findings.diagnostics):
         maker.findings.add(found)
     else:
         maker.findings.met_again()
+    return verdict
 
 
 def _numbers(maker: Maker, shape: Shape) -> str:
@@ -108,9 +113,9 @@ def _mismatch(
         else "the shapes differ, and the block has no projection",
     }.get(said, f"the shortcut ends with {_numbers(maker, right)}")
     entry = maker.nodes.get(node.inputs[1])
-    if entry is not None and entry.span and said == "identity" and maker.previous_stage_span:
-        text = f"the shortcut carries {maker.previous_stage}'s output: {_numbers(maker, right)}"
-        labels.append(Label(maker.previous_stage_span, text))
+    if entry is not None and entry.span and said == "identity" and maker.stages:
+        text = f"the shortcut carries {maker.stages[-1].name}'s output: {_numbers(maker, right)}"
+        labels.append(Label(maker.network.stages[len(maker.stages) - 1].block.span, text))
     return error(
         codes.RESIDUAL_MISMATCH,
         f"the residual add of {scope} joins different shapes",
@@ -219,23 +224,21 @@ def _zero_pad_fits(path: Shape, entry: Shape) -> bool:
 
 def _cost(maker: Maker, wanted: Iterable[Layer], place: Place, value: str) -> int | None:
     """The trainable parameters that a block's projection would add here, found by making it and taking it back."""
-    before = len(maker.nodes)
+    if maker.tried > maker.limits.steps:
+        return None
     try:
-        with maker.findings.trial() as found:
-            layers.make_layers(maker, wanted, place, value)
-            if found.is_incomplete or found.has_errors:
+        with trial(maker, place) as made:
+            layers.make_layers(maker, wanted, made.place, value)
+            if made.failed:
                 return None
-        return sum(
-            prod(tensor.shape)
-            for node in map(maker.nodes.__getitem__, maker.made_since(before))
-            for tensor in node.operator.tensors([maker.shape(s) for s in node.inputs])
-            if tensor.trainable
-        )
+            return sum(
+                prod(tensor.shape)
+                for node in map(maker.nodes.__getitem__, maker.made_since(made.mark.nodes))
+                for tensor in node.operator.tensors([maker.shape(s) for s in node.inputs])
+                if tensor.trainable
+            )
     except SpecError:
         return None
-    finally:
-        for name in maker.made_since(before):
-            del maker.nodes[name]
 
 
 def _some_sizes(
@@ -252,12 +255,11 @@ def _some_sizes(
     claimed = any(extent.is_open and extent.axis == found.axis for extent in maker.extents)
     pools = _rounding_down(maker, scope)
     way = _rounding_up(maker, pools[0]) if pools else "make both branches round alike"
-    multiple = _multiple_that_holds([(left, right) for _, left, right in pairs if left != right])
-    if multiple is None:
+    declared = _sizes_that_hold(maker, [(left, right) for _, left, right in pairs])
+    if declared is None:
         way = "make both branches follow the size of the image alike"
     else:
-        axes = f"{{multiple_of: {multiple}}}"
-        way += f", or declare the sizes it is for:\n`input: {{height: {axes}, width: {axes}}}`"
+        way += f", or declare the sizes it is for:\n`input: {{{declared}}}`"
     return error(
         codes.RESIDUAL_SOME_SIZES if is_residual else codes.JOIN_SOME_SIZES,
         f"{scope} {'adds' if is_residual else 'joins'} equal shapes at {sizes}, but not at every size",
@@ -268,6 +270,25 @@ def _some_sizes(
         help=[way],
         severity="error" if claimed else "warning",
     )
+
+
+def _sizes_that_hold(maker: Maker, pairs: Iterable[tuple[Dim, Dim]]) -> str | None:
+    """What to declare of each axis along which the sides differ at some claimed size; None where nothing helps."""
+    lines: list[str] = []
+    pairs = list(pairs)
+    for extent, name in zip(maker.extents, ("height", "width"), strict=True):
+        along = [
+            pair
+            for pair in pairs
+            if any(isinstance(side, Size) and side.axis == extent.axis for side in pair)
+            and not same_for_all(*pair, extent)
+        ]
+        if along:
+            multiple = _multiple_that_holds(along)
+            if multiple is None:
+                return None
+            lines.append(f"{name}: {{multiple_of: {multiple}}}")
+    return ", ".join(lines) or None
 
 
 def _multiple_that_holds(pairs: Iterable[tuple[Dim, Dim]]) -> int | None:

@@ -6,10 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, replace
 from fnmatch import fnmatchcase
 
-from resnet_compiler import blocks, codes, definitions, joins
+from resnet_compiler import absent, blocks, codes, definitions, joins, unread
 from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import Span, error, listed, misspelt
-from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, UnknownValue
+from resnet_compiler.environment import (
+    UNKNOWN,
+    BlockCall,
+    Bound,
+    Environment,
+    UnknownValue,
+    settled,
+)
 from resnet_compiler.graph import INPUT
 from resnet_compiler.maker import NOTHING, Maker, Place, derived
 from resnet_compiler.operators import OPERATORS
@@ -21,11 +28,17 @@ ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisib
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
     """Make layers one after the other; returns the last one's output."""
+    return absent.read(maker, _make_turn(maker, layers, place, value), None)
+
+
+def _make_turn(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
+    """Make layers; the value they end with may be one that an absent layer cannot give, since others may read on."""
     for layer in layers:
         before, value = value, NOTHING
         with maker.findings.attempt():
             value = _make_layer(maker, layer, place, before)
-        if value == NOTHING and layer.repeat is None:
+        unknown = value == NOTHING and not isinstance(value, absent.Ungiven)
+        if unknown and layer.repeat is None:
             with maker.findings.attempt():
                 place.layers[place.environment.interpolate(layer.name, layer.span)] = NOTHING
     return value
@@ -36,10 +49,8 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     maker.step(layer.span, 1 + len(layer.arguments) + len(layer.sources or ()))
     if layer.repeat is not None:
         if layer.when is not None and not environment.evaluate(layer.when):
-            return value
-        if layer.sources is not None:
-            value = _inputs(maker, layer, place, value)[0]
-        return _repeat(maker, layer.repeat, place, value)
+            return absent.given_by(maker, layer, place, value)
+        return _repeat(maker, layer.repeat, place, _begin(maker, layer, place, value))
     local = environment.interpolate(layer.name, layer.span)
     if local == INPUT:
         raise maker.failure(
@@ -48,15 +59,17 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             layer.span,
         )
     if layer.when is not None and not environment.evaluate(layer.when):
-        return _pass_on(layer, place, local, value)
+        return absent.give_on(maker, layer, place, local, value)
     maker.refuse_members(local, layer.span, place.layers)
     inputs = _inputs(maker, layer, place, value)
+    if NOTHING in inputs:
+        maker.findings.is_incomplete = True
     word, word_span, arguments = layer.word, layer.word_span, {}
-    bound = environment.bindings.get(word)
-    if bound is not None and not _hides_nothing(maker, word, bound):
+    bound = _bound(maker, layer, environment)
+    if bound is not None:
         call = bound.value
         if call is None:
-            return _pass_on(layer, place, local, value)
+            return absent.give_on(maker, layer, place, local, value)
         if call is UNKNOWN:
             raise UnknownValue
         if not isinstance(call, BlockCall):
@@ -67,12 +80,14 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         word_span = call.span or layer.word_span
     if word not in OPERATORS and maker.vocabulary.block(word) is None:
         word = _meant(maker, word, word_span, environment)
+    written = arguments
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
         key: _bind(word, key, argument, environment)
         for key, argument in layer.arguments.items()
         if key != "shortcut" or word in OPERATORS
     }
+    unread.tell_arguments(maker, word, arguments if bound is None else written)
     name = place.name(local)
     if word in OPERATORS:
         if word == "parameter" and "." in local:
@@ -84,8 +99,9 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             )
         if OPERATORS[word].arity == 0 and layer.sources is None:
             inputs = []
-        output = _make_operator(maker, word, arguments, name, inputs, layer)
+        output = _make_operator(maker, word, arguments, name, inputs, layer, place)
     else:
+        inputs = [absent.read(maker, each, layer.span) for each in inputs]
         if len(inputs) != 1 and NOTHING not in inputs:
             raise maker.failure(
                 codes.WRONG_ARITY, f"the block `{word}` takes one input", layer.span
@@ -96,6 +112,13 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         maker.add_places(name, word_span, layer.span, *layer.also)
     place.layers[local] = output
     return output
+
+
+def make_unknown(layers: Iterable[Layer], place: Place) -> None:
+    """Take layers that are not made, since there is an error, for known by name: nothing is said of what reads them."""
+    for layer in layers:
+        if "{" not in layer.name:
+            place.layers.setdefault(layer.name, NOTHING)
 
 
 def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str:
@@ -113,14 +136,15 @@ def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str
     return call.word if isinstance(call, BlockCall) else str(call)
 
 
-def _pass_on(layer: Layer, place: Place, local: str, value: str) -> str:
-    """A layer that is not there gives on what it would have read."""
-    if layer.sources is not None and len(layer.sources) == 1:
-        source = layer.sources[0]
-        name = place.environment.interpolate(str(source.value), source.span)
-        value = place.layers.get(name, value)
-    place.layers[local] = value
-    return value
+def _bound(maker: Maker, layer: Layer, environment: Environment) -> Bound | None:
+    """What a layer's word is bound to here, if that is what it means: `none`, a parameter, or an expression's value."""
+    word = layer.word
+    if word == "none" and not layer.arguments and word not in environment.bindings:
+        return Bound(None)
+    if layer.is_use and not word.isidentifier():
+        return environment.bind(Located(word, layer.word_span))
+    bound = environment.bindings.get(word)
+    return None if bound is None or _hides_nothing(maker, word, bound) else bound
 
 
 def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
@@ -135,6 +159,18 @@ def _bind(word: str, key: str, argument: Located, environment: Environment) -> B
     if field is not None and argument.value in field.metadata["words"]:
         return Bound(argument.value, (argument.entry,), argument.span, argument.key)
     return environment.bind(argument)
+
+
+def _begin(maker: Maker, layer: Layer, place: Place, value: str) -> str:
+    """What the first turn of a `repeat` begins with."""
+    if layer.sources is None:
+        return value
+    found = _inputs(maker, layer, place, value)
+    if len(found) != 1:
+        summary = f"a `repeat` begins with one value, and {len(found)} are given"
+        help = ["name one in its `from`; its layers can read the others by name"]
+        raise maker.failure(codes.WRONG_ARITY, summary, layer.span, help=help)
+    return found[0]
 
 
 def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) -> str:
@@ -152,7 +188,7 @@ def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) 
         maker.step(repeat.count.span, 1 + len(place.environment.bindings) // 64)
         bindings = place.environment.extended({repeat.index: Bound(turn)})
         inner = replace(place, environment=bindings, depth=place.depth + 1)
-        value = make_layers(maker, repeat.layers, inner, value)
+        value = _make_turn(maker, repeat.layers, inner, value)
     return value
 
 
@@ -190,6 +226,7 @@ def _make_operator(
     name: str,
     inputs: list[str],
     layer: Layer,
+    place: Place,
 ) -> str:
     kind = OPERATORS[word]
     if len(inputs) != kind.arity if kind.arity is not None else len(inputs) < 2:
@@ -204,13 +241,15 @@ def _make_operator(
             layer.word_span,
             help=["name them: `from: [first, second]`"] if len(inputs) == 1 else [],
         )
-    operator = _operator(maker, kind, arguments, layer)
+    channels = maker.channels(inputs[0]) if inputs else UNKNOWN
+    operator = _operator(maker, kind, settled(arguments, channels), layer)
+    inputs = [absent.read(maker, each, layer.span) for each in inputs]
     if NOTHING in inputs:
         return NOTHING
-    maker.origins[name] = arguments
-    maker.add_node(name, operator, inputs, layer)
+    with absent.explained(layer, place):
+        maker.add_node(name, operator, inputs, layer, origins=arguments)
     if operator.must_agree([maker.shape(source) for source in inputs]):
-        joins.prove(maker, name, is_residual=False)
+        joins.prove(maker, name, is_residual=False, labels=absent.labels_of(layer, place))
     return name
 
 

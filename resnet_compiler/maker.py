@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,16 @@ NOTHING = "?"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where layers are being made: the scope's dotted name, what names mean, and the layers so far by local name."""
+    """Where layers are being made: the scope's dotted name, what names mean, and the layers so far by local name.
+
+    ``absent`` are those of them that are not there; in ``layers`` stands what they give on.
+    """
 
     prefix: str
     environment: Environment
     layers: dict[str, str]
     depth: int = 0
+    absent: dict[str, Layer] = field(default_factory=dict)
 
     def name(self, local: str) -> str:
         return f"{self.prefix}.{local}" if self.prefix else local
@@ -74,7 +78,11 @@ class Maker:
         self.vocabulary = Vocabulary(library, network.blocks, chain)
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, Mapping[str, Bound]] = {}
-        self._sorted: list[str] = []
+        self.constants: dict[str, None] = {}
+        """The nodes that nothing of the image reaches: parameters, and what is computed of them alone."""
+        self.passed_over: dict[str, Layer] = {}
+        """Nodes that an absent layer would have read and does not give on, each with that layer."""
+        self.sorted_names: list[str] = []
         self.scopes: dict[str, Scope] = {}
         self.stages: list[Stage] = []
         self.proofs: list[Proof] = []
@@ -83,10 +91,13 @@ class Maker:
         self.input_shape, self.extents = extents_of(network.root)
         self.declared = {extent.axis: extent.declared for extent in self.extents}
         self.operators: dict[Any, Operator] = {}
+        self.tried = 0
+        """The steps of trials that were taken back; where there were too many, no more are made."""
         self._steps = 0
         self._instances = 0
         self._parameters = 0
         self.instances: dict[Hashable, Instance] = {}
+        self.reads: dict[str, frozenset[str]] = {}
 
     def shape(self, name: str) -> Shape:
         """The shape of a node's output, or of the input."""
@@ -149,8 +160,8 @@ class Maker:
 
     def _inside(self, name: str) -> str | None:
         """A layer whose name begins with this one and a dot, or None."""
-        at = bisect_left(self._sorted, f"{name}.")
-        found = self._sorted[at : at + 1]
+        at = bisect_left(self.sorted_names, f"{name}.")
+        found = self.sorted_names[at : at + 1]
         return found[0] if found and found[0].startswith(f"{name}.") else None
 
     def add_node(
@@ -160,8 +171,12 @@ class Maker:
         inputs: list[str],
         layer: Layer | None,
         span: Span | None = None,
+        origins: Mapping[str, Bound] | None = None,
     ) -> None:
-        """Add a node with its shape, after checking its name, its inputs and that no size vanishes."""
+        """Add a node with its shape, after checking its name, its inputs and that no size vanishes.
+
+        ``origins`` are its operator's attributes as they were given.
+        """
         span = layer.span if layer else span
         self.refuse_taken(name, span)
         if not NAME.fullmatch(name):
@@ -188,7 +203,7 @@ class Maker:
         try:
             shape = operator.infer(shapes)
         except ShapeError as reason:
-            origin = self.origins.get(name, {}).get(reason.attribute or "")
+            origin = (origins or {}).get(reason.attribute or "")
             assert layer is not None
             at, labels = self.given_at(origin, layer.word_span)
             raise self.failure(
@@ -208,9 +223,20 @@ class Maker:
             if dim_at(dim, self.declared) < least:
                 self._refuse_vanishing(name, self.shape(inputs[0]), least, span)
         self._count_parameters(name, operator, shapes, span)
-        insort(self._sorted, name)
+        insort(self.sorted_names, name)
         also = layer.also if layer else ()
-        self.nodes[name] = Node(name, operator, tuple(inputs), shape, self.section, span, also)
+        self.keep(
+            Node(name, operator, tuple(inputs), shape, self.section, span, also),
+            origins,
+        )
+
+    def keep(self, node: Node, origins: Mapping[str, Bound] | None) -> None:
+        """Keep a node that was found right; its name is among the sorted ones."""
+        self.nodes[node.name] = node
+        if origins is not None:
+            self.origins[node.name] = origins
+        if all(name in self.constants for name in node.inputs):
+            self.constants[node.name] = None
 
     def add_places(self, name: str, at: Span, *others: Span) -> None:
         """Keep on which lines but the first a block is written; it has no scope if all its layers were left out."""
@@ -281,17 +307,10 @@ class Maker:
         self._instances += more[1]
         self._parameters += more[2]
 
-    def add_copies(
-        self, nodes: Sequence[Node], origins: Iterable[Mapping[str, Bound] | None]
-    ) -> None:
-        """Add copies of nodes that were found right, all of them inside one name that was free."""
-        names = sorted(node.name for node in nodes)
-        at = bisect_left(self._sorted, names[0]) if names else 0
-        self._sorted[at:at] = names
-        for node, origin in zip(nodes, origins, strict=True):
-            self.nodes[node.name] = node
-            if origin is not None:
-                self.origins[node.name] = origin
+    def take_back(self, counts: tuple[int, int, int]) -> None:
+        """Count again from what was counted before a trial; its steps are kept apart."""
+        self.tried += self._steps - counts[0]
+        self._steps, self._instances, self._parameters = counts
 
     def enter_block(self, span: Span | None) -> None:
         """Count an instance of a block, whether or not layers come of it."""
@@ -301,17 +320,6 @@ class Maker:
             raise self.over_limit(
                 codes.LAYER_LIMIT, "layers", f"there are over {most:,} blocks", span
             )
-
-    @property
-    def previous_stage(self) -> str:
-        """The name of the last stage that is complete."""
-        return self.stages[-1].name if self.stages else "the stem"
-
-    @property
-    def previous_stage_span(self) -> Span | None:
-        """Where the last complete stage stands."""
-        index = len(self.stages) - 1
-        return self.network.stages[index].block.span if index >= 0 else None
 
     def given_at(self, bound: Bound | None, fallback: Span) -> tuple[Span, list[Label]]:
         """Where a value was given: in the spec, with the place that passes it on, or else at the fallback."""

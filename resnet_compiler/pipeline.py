@@ -105,17 +105,27 @@ _AXES = {"H": "height", "W": "width"}
 
 
 def _sizes_below_minimum(graph: Graph, root: source.Mapping) -> list[Diagnostic]:
-    """An error where the spec claims sizes at which a feature map would vanish."""
+    """An error where the smallest size that the spec claims is one at which a feature map vanishes.
+
+    Sizes grow with the input, so where that one works, so do all that are claimed.
+    """
     least = graph.minimum_extents
-    return [
-        error(
-            codes.MINIMUM_TOO_SMALL,
-            f"sizes from {extent.minimum} are declared for the {_AXES[extent.axis]}, but nothing is left of the image below "
-            f"{least[extent.axis]}",
-            (at := source.locate(root, ("input", _AXES[extent.axis], "minimum"))),
-            help=[f"write `minimum: {least[extent.axis]}`"],
-            fix=Fix(at, str(least[extent.axis]), is_safe=False),
+    found = []
+    for extent in graph.extents:
+        if not extent.is_open or extent.first_from(1) >= least[extent.axis]:
+            continue
+        first = str(extent.first_from(least[extent.axis]))
+        path = ("input", _AXES[extent.axis])
+        at = source.locate(root, (*path, "minimum"))
+        is_written = at != source.locate(root, path)
+        found.append(
+            error(
+                codes.MINIMUM_TOO_SMALL,
+                f"sizes from {extent.first_from(1)} are declared for the {_AXES[extent.axis]}, but nothing is left of the "
+                f"image below {least[extent.axis]}",
+                at,
+                help=[f"write `minimum: {first}`"],
+                fix=Fix(at, first, is_safe=False) if is_written else None,
+            )
         )
-        for extent in graph.extents
-        if 1 < extent.minimum < least[extent.axis]
-    ]
+    return found

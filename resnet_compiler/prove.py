@@ -27,8 +27,10 @@ def prove_join(
     """The verdict on one join ("all sizes", "declared sizes" or "no"), and a counterexample where there is one.
 
     Constant dimensions must be equal. Sizes must be equal at the declared input; where they are not for some other
-    admitted input, the counterexample is the next such input above the declared one.
+    admitted input, the counterexample is the next such input above the declared one; along an axis whose sizes are claimed,
+    where there is one.
     """
+    claimed = [extent.axis for extent in extents if extent.is_open]
     counterexample: Disagreement | None = None
     for _, left, right in operator.must_agree(inputs):
         if left == right:
@@ -36,7 +38,11 @@ def prove_join(
         declared_equal, disagreement = _compare(left, right, extents)
         if not declared_equal:
             return "no", disagreement
-        if counterexample is None:
+        if disagreement is None:
+            continue
+        if counterexample is None or (
+            disagreement.axis in claimed and counterexample.axis not in claimed
+        ):
             counterexample = disagreement
     return ("all sizes", None) if counterexample is None else ("declared sizes", counterexample)
 

@@ -8,7 +8,7 @@ from resnet_compiler.graph import Graph, Proof
 from resnet_compiler.measure import LayerCost, Measures
 from resnet_compiler.pipeline import Compilation
 from resnet_compiler.render.as_json import to_dict
-from resnet_compiler.rows import Depth, shape_text, summary_rows
+from resnet_compiler.rows import Depth, shape_text, smallest_text, summary_rows
 from resnet_compiler.tables import summary_table
 
 FORMAT_VERSION = 1
@@ -66,7 +66,7 @@ def summary_dict(graph: Graph) -> dict[str, Any]:
         "macs": measures.macs,
         "activations": measures.activations,
         "any_size": graph.any_size,
-        "minimum_size": list(graph.minimum_extents.values()),
+        "minimum_size": list(graph.smallest_input.values()),
         "layers": [_layer_dict(layer) for layer in measures.layers],
     }
 
@@ -114,15 +114,14 @@ def _totals(graph: Graph, measures: Measures) -> list[str]:
     if not residual:
         adds = "none"
     elif held == len(residual):
-        adds = f"{held}, equal at every input size"
+        adds = f"{held}, equal at {graph.proved_sizes}"
     else:
-        adds = f"{len(residual)}, {len(residual) - held} of them not at every input size"
-    least = graph.minimum_extents
+        adds = f"{len(residual)}, {len(residual) - held} of them not at {graph.proved_sizes}"
     return [
         f"  weighted layers  {measures.breakdown} = {measures.weighted_layers}",
         f"  parameters       {measures.parameters:,}",
         f"  MACs             {measures.macs:,} at {size}",
         f"  activations      {measures.activations:,}",
         f"  residual adds    {adds}",
-        f"  smallest input   {least['H']} × {least['W']}",
+        f"  smallest input   {smallest_text(graph)}",
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resnet_compiler import blocks, codes, definitions, joins, layers
+from resnet_compiler import absent, blocks, codes, definitions, joins, layers
 from resnet_compiler.definitions import Call, Located
 from resnet_compiler.diagnostics import Span, SpecError, misspelt
 from resnet_compiler.environment import BlockCall, Bound, Environment
@@ -64,7 +64,13 @@ def make_residual(
     on_shortcut = tuple(maker.made_since(before))
     name = place.name("add")
     maker.add_node(name, ADD, [path, shortcut], None, block.span)
-    joins.prove(maker, name, is_residual=True, block=block, place=place, choice=choice, span=span)
+    verdict = joins.prove(
+        maker, name, is_residual=True, block=block, place=place, choice=choice, span=span
+    )
+    if verdict == "no" and kind != "projection":
+        layers.make_unknown(block.shortcut, place)  # they stand there where the choice is mended
+    if kind != "none" and shortcut == value and not on_shortcut:
+        kind = "identity"  # all layers of the projection are absent
     place.layers["add"] = name
     return layers.make_layers(maker, block.after, place, name), Joined(name, kind, on_shortcut)
 
@@ -143,8 +149,9 @@ def _replacement(
     sources = block.shortcut[0].sources if block.shortcut else None
     if sources is not None and len(sources) == 1:
         local = place.environment.interpolate(str(sources[0].value), sources[0].span)
-        value = place.layers.get(local, value)
-    heads = list(dict.fromkeys(layer.name.split(".")[0] for layer in block.shortcut))
+        value = absent.read(maker, place.layers.get(local, value), sources[0].span)
+    own = [place.environment.interpolate(each.name, each.span) for each in block.shortcut]
+    heads = list(dict.fromkeys(name.split(".")[0] for name in own))
     local = heads[0] if len(heads) == 1 else "shortcut"
     return blocks.make_block(
         maker, call.word, given, place, place.name(local), value, call.span or span

@@ -39,6 +39,13 @@ def shape_text(shape: Sequence[int]) -> str:
     return " × ".join(str(dim) for dim in shape)
 
 
+def smallest_text(graph: Graph) -> str:
+    """The smallest input as height × width: of those that are claimed, where some are."""
+    return shape_text(list(graph.smallest_input.values())) + (
+        " of those claimed" if graph.claims_some else ""
+    )
+
+
 def summary_rows(measures: Measures, depth: Depth) -> tuple[SummaryRow, ...]:
     """A row for each stage, block or layer in the graph's order; every layer is counted in just one of them."""
     if depth == "layer":

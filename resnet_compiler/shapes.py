@@ -84,6 +84,10 @@ class Extent:
         """Whether the spec's bounds admit an input of this extent."""
         return extent % self.multiple_of == 0 and extent >= self.minimum
 
+    def first_from(self, least: int) -> int:
+        """The smallest admitted extent that is at least ``least``."""
+        return -(-max(least, self.minimum) // self.multiple_of) * self.multiple_of
+
 
 def window_size(
     size: Dim, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False

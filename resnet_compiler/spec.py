@@ -25,7 +25,8 @@ from resnet_compiler.characters import HIDDEN
 from resnet_compiler.diagnostics import listed
 
 WORD = r"^[A-Za-z_][A-Za-z0-9_]*$"
-LAYER_NAME = r"^[A-Za-z0-9_{][A-Za-z0-9_.{} +*-]*$"
+LAYER_NAME = r"^([A-Za-z0-9_]|\{[ -z|~]*\})([A-Za-z0-9_. +*-]|\{[ -z|~]*\})*$"
+"""A name; between braces stands an expression, whatever it holds."""
 LINE = rf"^[^{HIDDEN}]*[^\s{HIDDEN}][^{HIDDEN}]*$"
 """Text on one line, nothing of it hidden, and not blanks alone."""
 
@@ -122,7 +123,10 @@ class LayerBody(BaseModel):
     when: bool | Expression | None = Field(
         default=None, description="an expression; the layer is there only where it is true"
     )
-    use: Word | None = Field(default=None, description="the block to put here, often a parameter")
+    use: Expression | None = Field(
+        default=None,
+        description="the operator or block to put here: a word, often a parameter, or an expression",
+    )
     repeat: Repeat | None = Field(default=None, description="layers to repeat")
 
     @model_validator(mode="before")

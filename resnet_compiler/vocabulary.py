@@ -23,7 +23,7 @@ class Vocabulary:
         self._own = own
         self._chain = chain
         self._blocks: dict[str, Block | None] = {}
-        self._faulty: set[str] = set()
+        self._faulty: dict[str, None] = {}
         self._words: list[str] | None = None
 
     def block(self, word: str) -> Block | None:
@@ -38,9 +38,22 @@ class Vocabulary:
             try:
                 self._blocks[word] = self._library.find_block(word, self._own, self._chain)
             except SpecError:
-                self._faulty.add(word)
+                self._faulty[word] = None
                 raise
         return self._blocks[word]
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How many words were looked for, and how many of them have a file with errors."""
+        return len(self._blocks), len(self._faulty)
+
+    def forget(self, extent: tuple[int, int]) -> None:
+        """Forget the words that were looked for since, so that errors of their files are told again."""
+        blocks, faulty = extent
+        while len(self._blocks) > blocks:
+            self._blocks.popitem()
+        while len(self._faulty) > faulty:
+            self._faulty.popitem()
 
     def knows(self, word: str) -> bool:
         """Whether a word names an operator or a block."""

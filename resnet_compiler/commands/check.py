@@ -73,7 +73,7 @@ def _verdict(graph: Graph) -> str:
     if not residual:
         return "ok, no residual adds"
     return (
-        f"ok, {adds} proved for every size"
+        f"ok, {adds} proved for {'every claimed size' if graph.claims_some else 'every size'}"
         if not some
         else f"ok, {adds}, {some} not for every size"
     )

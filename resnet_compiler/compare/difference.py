@@ -17,7 +17,7 @@ from resnet_compiler.compare.changes import (
     changed_layer,
 )
 from resnet_compiler.graph import Graph, Proof
-from resnet_compiler.rows import SummaryRow, shape_text, summary_rows
+from resnet_compiler.rows import SummaryRow, shape_text, smallest_text, summary_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _facts(before: Graph, after: Graph) -> Iterator[Change]:
             claim = f"every multiple of {extent.multiple_of} from {extent.minimum}"
             yield f"input {axis}", claim if extent.is_open else "the declared one"
         yield "output", shape_text(graph.concrete(graph.output))
-        yield "smallest input", shape_text(list(graph.minimum_extents.values()))
+        yield "smallest input", smallest_text(graph)
 
     for (name, old), (_, new) in zip(of(before), of(after), strict=True):
         if old != new:

@@ -216,7 +216,10 @@ def _places(found: Difference, group: Group) -> str:
 def _proofs(found: Difference) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = {}
     for each in found.proofs:
-        key = _proved(each.before), _proved(each.after)
+        key = (
+            _proved(each.before, found.before.proved_sizes),
+            _proved(each.after, found.after.proved_sizes),
+        )
         groups.setdefault(key, []).append(each.before.node)
     lines = []
     for (before, after), adds in groups.items():
@@ -232,7 +235,7 @@ def _list(names: Sequence[str]) -> str:
     )
 
 
-def _proved(proof: Proof) -> str:
+def _proved(proof: Proof, sizes: str) -> str:
     if proof.verdict == "all sizes":
-        return "at every input size"
+        return f"at {sizes}"
     return "at the declared size alone" if proof.verdict == "declared sizes" else "at no size"

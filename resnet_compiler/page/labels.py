@@ -43,10 +43,10 @@ def shape_text(shape: Sequence[object]) -> str:
     return " × ".join(map(str, shape))
 
 
-def verdict_text(proof: Proof) -> str:
-    """What was proved of a join."""
+def verdict_text(proof: Proof, sizes: str) -> str:
+    """What was proved of a join; ``sizes`` says which all are: "every claimed size"."""
     if proof.verdict == "all sizes":
-        return "equal at every input size"
+        return f"equal at {sizes}"
     found = proof.counterexample
     if proof.verdict == "declared sizes" and found is not None:
         return (

@@ -22,6 +22,7 @@ from resnet_compiler.measure import Measures, tensors_of
 from resnet_compiler.operators.base import Operator
 from resnet_compiler.page import labels
 from resnet_compiler.page.layouts import LETTERS, Part, layout, part_of, trunk_entry
+from resnet_compiler.rows import smallest_text
 from resnet_compiler.shapes import Shape
 
 
@@ -94,7 +95,7 @@ def network_data(graph: Graph, files: Sequence[str]) -> dict[str, Any]:
                 "layer": index[proof.node],
                 "sides": [labels.shape_text(proof.left), labels.shape_text(proof.right)],
                 "holds": proof.verdict == "all sizes",
-                "verdict": labels.verdict_text(proof),
+                "verdict": labels.verdict_text(proof, graph.proved_sizes),
             }
             for proof in graph.proofs
             if proof.residual
@@ -104,7 +105,6 @@ def network_data(graph: Graph, files: Sequence[str]) -> dict[str, Any]:
 
 def _totals(graph: Graph, measures: Measures) -> dict[str, Any]:
     identity = graph.identity
-    least = graph.minimum_extents
     return {
         "name": escaped(identity.name),
         "title": escaped(identity.title),
@@ -118,7 +118,8 @@ def _totals(graph: Graph, measures: Measures) -> dict[str, Any]:
         "breakdown": str(measures.breakdown),
         "parameters": measures.parameters,
         "macs": measures.macs,
-        "smallest": f"{least['H']} × {least['W']}",
+        "smallest": smallest_text(graph),
+        "proved_sizes": graph.proved_sizes,
     }
 
 

@@ -55,7 +55,9 @@ def rebuilt(graph: Graph, operators: Mapping[str, Operator], instead: Mapping[st
 
 
 def _scope(scope: Scope, nodes: Mapping[str, Node], entry: str, exit: str) -> Scope:
-    """A scope of which some nodes may be gone; a shortcut of which nothing is left is the identity."""
+    """A scope of which some nodes may be gone; a shortcut of which nothing is left is the identity, where it read the entry."""
     layers = tuple(name for name in scope.shortcut_layers if name in nodes)
-    shortcut = scope.shortcut if layers or not scope.shortcut_layers else "identity"
+    join = nodes.get(scope.join) if scope.join is not None else None
+    is_entry = join is not None and not layers and entry in join.inputs[1:]
+    shortcut = "identity" if is_entry else scope.shortcut
     return replace(scope, entry=entry, exit=exit, shortcut=shortcut, shortcut_layers=layers)

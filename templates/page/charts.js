@@ -78,8 +78,8 @@ function drawAdds(model, actions) {
   const said = !adds.length
     ? "This network has no residual adds."
     : held === adds.length
-      ? `${plural(adds.length, "residual add")}: both sides are equal at every input size.`
-      : `${plural(adds.length, "residual add")}, ${adds.length - held} of them not at every input size.`;
+      ? `${plural(adds.length, "residual add")}: both sides are equal at ${model.network.proved_sizes}.`
+      : `${plural(adds.length, "residual add")}, ${adds.length - held} of them not at ${model.network.proved_sizes}.`;
   const items = adds.map((add) => {
     const layer = model.layers[add.layer];
     return element(

@@ -219,7 +219,7 @@ function drawHeader({ network }) {
   const held = network.adds.every((add) => add.holds);
   const adds = !network.adds.length
     ? "none"
-    : `${network.adds.length}, ${held ? "equal at every input size" : "not all at every input size"}`;
+    : `${network.adds.length}, ${held ? "equal" : "not all"} at ${network.proved_sizes}`;
   const facts = [
     ["weighted layers", `${network.breakdown} = ${network.weighted_layers}`],
     ["parameters", count(network.parameters)],
