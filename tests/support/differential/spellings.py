@@ -72,7 +72,7 @@ def _stage(draw: random.Random, spec: Layer, stage: Layer) -> None:
     width = stage.get("width")
     first = stage.get("first", {})
     others = [key for key, value in stage.items() if _is_count(value) and key in _ARGUMENTS]
-    if _is_count(width) and "width" not in first and others and draw.random() < 0.5:
+    if _is_count(width) and "width" not in first and others:
         key = draw.choice(others)
         stage[key] = f"width + {stage[key] - width}"
 

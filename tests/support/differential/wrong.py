@@ -30,7 +30,7 @@ def wrong_case(number: int) -> Case:
         body["after"] = _again(draw, body) or body.get("after", [{"end": "act"}])
     width = draw.choice((12, 16))
     stages = [
-        {"layer1": {"block": "res0", "depth": draw.choice((1, 2)), "width": width}},
+        {"layer1": {"block": "res0", "depth": 1, "width": width}},
         {"layer2": {"block": "basic", "depth": 1, "width": 8}},
     ]
     stages[0]["layer1"] |= {"shortcut": "identity"}
