@@ -128,7 +128,9 @@ def _claimed_from_the_least(spec: Layer) -> Layer:
         for found in compile_file(SpecFile("net.yaml", None), as_text(spec)).diagnostics:
             if found.code.id == "RC0307":
                 (axis,) = (axis for axis in claims if f"for the {axis}," in found.summary)
-                claims[axis]["minimum"] = int(found.help[0].strip("write `minimum:"))
+                claims[axis]["minimum"] = int(
+                    found.help[0].removeprefix("write `minimum: ").rstrip("`")
+                )
     return spec
 
 
