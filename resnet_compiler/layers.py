@@ -80,7 +80,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
         word_span = call.span or layer.word_span
     if word not in OPERATORS and maker.vocabulary.block(word) is None:
         word = _meant(maker, word, word_span, environment)
-    written = arguments
+    written = dict(arguments)  # with the word itself, so that they are for it and no other
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
         key: _bind(word, key, argument, environment)

@@ -73,25 +73,28 @@ def names_of_block(maker: Maker, word: str, block: Block) -> frozenset[str]:
     )
     names |= dict.fromkeys(name for layer in layers for name in _names_of_layer(layer))
     local = {*block.parameters, *block.let}
-    if any(_passes_on(maker, layer, word, local) for layer in layers):
-        names |= dict.fromkeys(INHERITED)
+    for layer in layers:
+        names |= dict.fromkeys(_passed_on(maker, layer, word, local))
     maker.reads[word] = frozenset(names)
     return maker.reads[word]
 
 
-def _passes_on(maker: Maker, layer: Layer, word: str, local: Iterable[str]) -> bool:
-    """Whether a layer is, or could be, a block that reads `norm` or `act`."""
+def _passed_on(maker: Maker, layer: Layer, word: str, local: Iterable[str]) -> Iterable[str]:
+    """Which of `norm` and `act` a layer reads as a block that has them from around it; both, where that is not known."""
     if layer.repeat is not None or layer.word in (word, "none", *INHERITED):
-        return False
+        return ()
     if layer.word in local or not layer.word.isidentifier():
-        return True
+        return INHERITED
     if layer.word in OPERATORS:
-        return False
+        return ()
     try:
         block = maker.vocabulary.block(layer.word)
     except SpecError:
-        return True
-    return block is None or bool(names_of_block(maker, layer.word, block).intersection(INHERITED))
+        return INHERITED
+    if block is None:
+        return INHERITED
+    read = names_of_block(maker, layer.word, block)
+    return [name for name in INHERITED if name in read]
 
 
 def every(layers: Iterable[Layer]) -> Iterator[Layer]:

@@ -33,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     operators.proofs_are_true,
     operators.joins_are_proved,
     operators.claims_are_kept,
+    scopes.identities_add_the_entry,
 )
 """Every rule, each after those that it rests on."""
 

@@ -30,11 +30,17 @@ def scopes_are_whole(view: View) -> Iterator[Finding]:
             yield name, f"its join is {scope.join}, but its shortcut {scope.shortcut}"
         if scope.join is not None and scope.join not in view.joins:
             yield name, f"its join {scope.join} joins nothing"
-        join = view.nodes.get(scope.join or "")
-        if scope.shortcut == "identity" and join and scope.entry not in join.inputs[1:]:
-            yield name, f"its shortcut is the identity, but {join.name} does not add its entry"
         if scope.shortcut_layers and scope.join is None:
             yield name, "it has layers on a shortcut, but no join"
+
+
+def identities_add_the_entry(view: View) -> Iterator[Finding]:
+    """Where a shortcut is the identity, the join adds what comes into the scope."""
+    for name, scope in view.graph.scopes.items():
+        if scope.join is None or scope.shortcut != "identity":
+            continue
+        if scope.entry not in view.nodes[scope.join].inputs[1:]:
+            yield name, f"its shortcut is the identity, but {scope.join} adds something else"
 
 
 def scopes_are_closed(view: View) -> Iterator[Finding]:

@@ -114,7 +114,24 @@ def random_spec(draw: random.Random) -> Layer:
         "head",
         "blocks",
     ]
-    return {key: spec[key] for key in order if spec.get(key)}
+    return _claimed_from_the_least({key: spec[key] for key in order if spec.get(key)})
+
+
+def _claimed_from_the_least(spec: Layer) -> Layer:
+    """A spec that claims no size at which nothing is left: with the minimum that the compiler names."""
+    from resnet_compiler.library import SpecFile
+    from resnet_compiler.pipeline import compile_file
+    from support.differential.case import as_text  # which makes cases of these
+
+    claims = {axis: spec["input"].get(axis) for axis in ("height", "width")}
+    if any(isinstance(claim, dict) for claim in claims.values()):
+        for found in compile_file(SpecFile("net.yaml", None), as_text(spec)).diagnostics:
+            if found.code.id == "RC0307":
+                (axis,) = (axis for axis in claims if f"for the {axis}," in found.summary)
+                claims[axis]["minimum"] = int(
+                    found.help[0].removeprefix("write `minimum: ").rstrip("`")
+                )
+    return spec
 
 
 def _stem(draft: Draft) -> None:

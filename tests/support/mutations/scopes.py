@@ -150,6 +150,11 @@ def projection_turned_activation(graph: Graph) -> Graph:
     )
 
 
+def projection_called_identity(graph: Graph) -> Graph:
+    """A pass that forgets what a shortcut is made of."""
+    return change_scope(graph, "layer2.0", shortcut="identity", shortcut_layers=())
+
+
 # --- stages ---------------------------------------------------------------------------------------
 
 
@@ -230,6 +235,8 @@ MUTATIONS: dict[Mutation, str] = {
     shortcut_layer_gone: f"layer2.0: its shortcut layer2.0.downsample.2 does not exist ({WHOLE})",
     shortcut_layer_renamed: f"layer3.0: its shortcut layer3.0.projection does not exist ({WHOLE})",
     shortcut_layer_outside: f"layer3.0: its shortcut layer2.0.downsample.0 is not in it ({WHOLE})",
+    projection_called_identity: "layer2.0: its shortcut is the identity, but layer2.0.add adds"
+    " something else (identities add the entry)",
     projection_turned_activation: f"layer2.0: its shortcut layer2.0.downsample.1 does not exist"
     f" ({WHOLE})",
     stage_twice: f"layer1: there are two stages of that name ({STAGE})",
