@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 
 from resnet_compiler.bench.outcome import Measurement, Outcome
 from resnet_compiler.characters import escaped
+from resnet_compiler.support.read import ReadError, content, parsed_json
 
 MIB = 2**20
 HEAD = (
@@ -108,11 +110,11 @@ def with_record(path: pathlib.Path, outcome: Outcome) -> bytes:
     Raises:
         ValueError: the file holds something else; the message says so.
     """
-    before = path.read_bytes() if path.exists() else b""
+    before = content(path) if os.path.lexists(path) else b""
     try:
         for line in before.splitlines():
-            json.loads(line)
-    except ValueError:
+            parsed_json(path, line)
+    except ReadError:
         raise ValueError(f"{path.as_posix()} is no file of JSON lines") from None
     if before and not before.endswith(b"\n"):
         before += b"\n"

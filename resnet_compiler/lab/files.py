@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 
 from resnet_compiler.lab.data import DataError
+from resnet_compiler.support.read import ReadError, content
 from resnet_compiler.weights import Array
 
 Labelled = tuple[Array, Array]
@@ -19,7 +20,8 @@ CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
+MOST_RECORDS = 2**30
+"""Bytes of a file of CIFAR-10's binary version; its own have 30 million."""
 
 
 def cifar10(folder: pathlib.Path) -> tuple[Labelled, Labelled, tuple[str, ...]]:
@@ -48,9 +50,9 @@ def _batch(path: pathlib.Path) -> Labelled:
     import numpy as np
 
     try:
-        raw = np.fromfile(path, np.uint8)
-    except OSError as reason:
-        raise _unreadable(path, reason) from None
+        raw = np.frombuffer(content(path, MOST_RECORDS), np.uint8)
+    except ReadError as failure:
+        raise DataError(str(failure)) from None
     if not len(raw) or len(raw) % RECORD:
         raise DataError(
             f"{path.as_posix()} has {len(raw):,} bytes, which is no whole number of images of {RECORD:,} each: "
@@ -78,9 +80,10 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
     """
     try:
         import numpy as np
-        from PIL import Image
+        import PIL  # noqa: F401
     except ImportError:
         raise DataError("pictures need pillow: pip install 'resnet-compiler[lab]'") from None
+    from resnet_compiler.support.pictures import SUFFIXES, is_grey, read_picture
 
     classes = sorted(each for each in folder.iterdir() if each.is_dir())
     found = [
@@ -100,11 +103,10 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
     images: list[Array] = []
     for path, _ in found:
         try:
-            with Image.open(path) as picture:
-                is_grey = picture.mode in ("1", "L", "LA")
-                images.append(np.asarray(picture.convert("L" if is_grey else "RGB")))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
-            raise _unreadable(path, reason) from None
+            picture = read_picture(path)
+        except ReadError as failure:
+            raise DataError(str(failure)) from None
+        images.append(np.asarray(picture.convert("L" if is_grey(picture) else "RGB")))
         if images[-1].shape[:2] != images[0].shape[:2]:
             first, here = (" × ".join(map(str, each.shape[:2])) for each in (images[0], images[-1]))
             raise DataError(
@@ -118,8 +120,3 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
     else:
         stacked = np.stack(images)[:, None]
     return stacked, labels, tuple(each.name for each in classes)
-
-
-def _unreadable(path: pathlib.Path, reason: Exception) -> DataError:
-    text = (reason.strerror if isinstance(reason, OSError) else None) or "it is no picture"
-    return DataError(f"{path.as_posix()} cannot be read: {text.lower()}")
