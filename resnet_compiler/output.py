@@ -88,6 +88,7 @@ class _Writing:
             self._make_folders(path.parent)
             if os.path.isdir(path):
                 raise IsADirectoryError(errno.EISDIR, "is a directory")
+            _refuse_devices(path)
             staged, before = (
                 path.with_name(f".resnetc-{self.token}-{number}.{kind}") for kind in ("new", "old")
             )
@@ -156,6 +157,12 @@ def _persistently(action: Callable[[], None]) -> None:
     except BaseException:
         action()
         raise
+
+
+def _refuse_devices(path: pathlib.Path) -> None:
+    """Refuse to put a file in the place of a pipe or a device, which others use by that name."""
+    if _is_there(path) and stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+        raise OSError(errno.EEXIST, "it is a pipe or a device, not a file")
 
 
 def _is_there(path: pathlib.Path) -> bool:

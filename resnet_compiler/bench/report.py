@@ -104,18 +104,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def with_record(path: pathlib.Path, outcome: Outcome) -> bytes:
-    """The content of a JSON-lines file with this comparison as one more line.
+def records_in(path: pathlib.Path) -> bytes:
+    """What is in a file of records, a line of JSON each; nothing where there is no file.
 
     Raises:
-        ValueError: the file holds something else; the message says so.
+        ReadError: it holds something else, or cannot be read.
     """
     before = content(path) if os.path.lexists(path) else b""
-    try:
-        for line in before.splitlines():
+    for number, line in enumerate(before.splitlines(), start=1):
+        try:
             parsed_json(path, line)
-    except ReadError:
-        raise ValueError(f"{path.as_posix()} is no file of JSON lines") from None
+        except ReadError as failure:
+            raise ReadError(path, f"line {number}: {failure.reason}") from None
+    return before
+
+
+def with_record(before: bytes, outcome: Outcome) -> bytes:
+    """The records so far with this comparison as one more line."""
     if before and not before.endswith(b"\n"):
         before += b"\n"
     return before + json.dumps(outcome.as_dict(), ensure_ascii=False).encode() + b"\n"

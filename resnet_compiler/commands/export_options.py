@@ -216,6 +216,8 @@ def labels_of(path: pathlib.Path | None) -> tuple[str, ...]:
         misuse(f"--labels: {failure}")
     while lines and not lines[-1].strip():  # what an editor left at the end
         lines.pop()
+    if not lines:
+        misuse(f"--labels: {path.as_posix()} names no class")
     return tuple(lines)
 
 

@@ -63,7 +63,10 @@ def _compare(record: pathlib.Path, account: Mapping[str, Any]) -> None:
     try:
         before = json_value(record, MOST_RECORD, follow=False)
     except ReadError as failure:
-        raise LabError(f"{failure}; give -o another folder to begin anew") from None
+        how = "cannot be read" if failure.errno else "is damaged"
+        raise LabError(
+            f"{record.as_posix()} {how}: {failure.reason}; give -o another folder to begin anew"
+        ) from None
     if not isinstance(before, dict):
         raise LabError(f"{record.as_posix()} is damaged: give -o another folder to begin anew")
     found = differences(before, account)

@@ -11,7 +11,7 @@ from resnet_compiler.graph import INPUT
 from resnet_compiler.images import preprocessed
 from resnet_compiler.interface import Preprocess
 from resnet_compiler.quantize.calibration import CalibrationError, Feed
-from resnet_compiler.support.read import ReadError
+from resnet_compiler.support.read import ReadError, files_below
 from resnet_compiler.weights import Array
 
 if TYPE_CHECKING:
@@ -117,7 +117,10 @@ def _pictures(
 
     from resnet_compiler.support.pictures import SUFFIXES, read_picture
 
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    try:
+        files = files_below(folder, SUFFIXES)
+    except ReadError as failure:
+        raise CalibrationError(str(failure)) from None
     if not files:
         raise CalibrationError(f"{folder} holds no pictures ({', '.join(SUFFIXES)})")
     for path in files:

@@ -63,6 +63,8 @@ def _header(path: os.PathLike[str] | str, stream: IO[bytes]) -> tuple[tuple[int,
         raise ReadError(path, "it is no array of plain numbers")
     if len(shape) > 32 or any(not 0 <= size < 2**48 for size in shape) or prod(shape) >= 2**48:
         raise ReadError(path, "its header has sizes that no array can have")
+    if not prod(shape):
+        raise ReadError(path, "it holds no numbers")
     return shape, bool(fortran), dtype
 
 
@@ -73,8 +75,6 @@ def _mapped(path: os.PathLike[str] | str, stream: IO[bytes]) -> NDArray[Any]:
     start, size = stream.tell(), os.fstat(stream.fileno()).st_size
     _refuse_short(path, prod(shape) * dtype.itemsize, size - start)
     order = "F" if fortran else "C"
-    if not prod(shape):
-        return np.zeros((0,) * len(shape), dtype)
     with decoding(path, _NO_ARRAY):
         found: NDArray[Any] = np.memmap(
             stream,  # type: ignore[call-overload]

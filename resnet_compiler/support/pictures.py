@@ -39,7 +39,7 @@ def read_picture(path: os.PathLike[str] | str) -> Image:
     from PIL import Image
 
     data = content(path, MOST_BYTES)
-    what = f"it is no sound picture of the formats {', '.join(FORMATS)}"
+    what = f"it is no picture, or a damaged one; {', '.join(FORMATS)} are read"
     with decoding(path, what), Image.open(io.BytesIO(data), formats=FORMATS) as picture:
         width, height = picture.size
         if width * height > MOST_PIXELS:

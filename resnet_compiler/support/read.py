@@ -22,6 +22,8 @@ MOST_TEXT = 64 * MIB
 """Bytes of a text that is read whole, where the caller names no other bound."""
 DEEPEST_JSON = 64
 """How deep lists and objects may stand inside each other."""
+MOST_FOLDERS = 30_000
+"""Folders that are looked into for files: ImageNet-21k has 21,841."""
 _STEP = 2**20
 
 
@@ -163,6 +165,22 @@ def parsed_json(path: os.PathLike[str] | str, data: str | bytes) -> Any:
         if not level:
             return value
     raise ReadError(path, f"it nests deeper than {DEEPEST_JSON} levels")
+
+
+def files_below(folder: os.PathLike[str] | str, suffixes: tuple[str, ...]) -> list[pathlib.Path]:
+    """The files of a folder and those below it whose names end like that, in any case of letters, by path.
+
+    Links to folders are not followed, and folders that nobody may look into are passed over.
+
+    Raises:
+        ReadError: there are more than `MOST_FOLDERS`: it is no data set, but a whole disk.
+    """
+    found = []
+    for number, (here, _, names) in enumerate(os.walk(folder)):
+        if number == MOST_FOLDERS:
+            raise ReadError(folder, f"it has more than {MOST_FOLDERS:,} folders below it")
+        found += [pathlib.Path(here, each) for each in names if each.lower().endswith(suffixes)]
+    return sorted(found)
 
 
 @contextmanager
