@@ -85,6 +85,7 @@ class _Writing:
         """Write every file under another name in its folder."""
         for number, (path, pieces) in enumerate(files.items()):
             self.path = path
+            _is_there(path)  # a name that is too long fails here, before folders are made for it
             self._make_folders(path.parent)
             if os.path.isdir(path):
                 raise IsADirectoryError(errno.EISDIR, "is a directory")

@@ -69,7 +69,7 @@ def degradation(
     for option, word in (("--plain", plain), ("--residual", residual)):
         if "{depth}" not in word:
             misuse(f"{option}: the name of a spec with {{depth}} in it is needed, not `{word}`")
-    if output.exists() and not output.is_dir():
+    if os.path.lexists(output) and not os.path.isdir(output):
         misuse(f"-o: {output.as_posix()} is a file, and a folder is needed")
     need_packages("lab degradation", "torch", "matplotlib")
     from resnet_compiler.diagnostics import SpecError

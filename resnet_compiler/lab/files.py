@@ -5,6 +5,7 @@ Nothing is unpickled, and files are checked before they are believed.
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 from resnet_compiler.lab.data import DataError
@@ -31,10 +32,10 @@ def cifar10(folder: pathlib.Path) -> tuple[Labelled, Labelled, tuple[str, ...]]:
         DataError: files are missing, or are not of that format.
     """
     inside = folder / "cifar-10-batches-bin"  # as the archive unpacks
-    folder = inside if inside.is_dir() else folder
+    folder = inside if os.path.isdir(inside) else folder
     seen = sorted(folder.glob("data_batch_*.bin"))
     held_out = folder / "test_batch.bin"
-    if not seen or not held_out.is_file():
+    if not seen or not os.path.isfile(held_out):
         missing = "test_batch.bin" if seen else "data_batch_*.bin"
         raise DataError(
             f"{folder.as_posix()} has no {missing}; the binary version of CIFAR-10 is needed"
@@ -85,7 +86,7 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
         raise DataError("pictures need pillow: pip install 'resnet-compiler[lab]'") from None
     from resnet_compiler.support.pictures import SUFFIXES, is_grey, read_picture
 
-    classes = sorted(each for each in folder.iterdir() if each.is_dir())
+    classes = sorted(each for each in folder.iterdir() if os.path.isdir(each))
     found = [
         (path, label)
         for label, each in enumerate(classes)

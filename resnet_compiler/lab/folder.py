@@ -46,13 +46,13 @@ def opened(folder: pathlib.Path, account: Mapping[str, Any], source: str) -> Ite
         _refuse_link(folder / CHECKPOINTS)
         if os.path.lexists(record):
             _compare(record, account)
-        elif any(not path.name.startswith(".resnetc-") for path in folder.iterdir()):
+        elif any(not name.startswith(".resnetc-") for name in _names_in(folder)):
             raise LabError(
                 f"{folder.as_posix()} is not empty, and holds no run: give -o another folder"
             )
         for each in (folder, folder / CHECKPOINTS):
             for left in each.glob(_STAGED):  # by a run that was killed while it wrote
-                if left.name != _LOCK and not left.is_dir():
+                if left.name != _LOCK and not os.path.isdir(left):
                     left.unlink(missing_ok=True)
         text = json.dumps(account, indent=2) + "\n"
         write_all({record: [text.encode()], folder / SOURCE: [source.encode()]})
@@ -105,6 +105,14 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
             text = (reason.strerror or str(reason)).lower()
             raise LabError(f"{folder.as_posix()} cannot be locked: {text}") from None
         yield
+
+
+def _names_in(folder: pathlib.Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as reason:
+        text = (reason.strerror or str(reason)).lower()
+        raise LabError(f"{folder.as_posix()} cannot be read: {text}") from None
 
 
 def _refuse_link(path: pathlib.Path) -> None:

@@ -13,8 +13,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
-"""Errors that neither the user's files nor this program is to blame for: a full disk, a read-only file system, …"""
+OF_THE_MACHINE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE),
+    *(errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP),
+)
+"""Errors that this program is not to blame for, wherever it meets them: a full disk, a read-only file system, …"""
 
 
 class StreamError(Exception):

@@ -155,6 +155,8 @@ def hostile_files(kind: str, changed: int) -> Iterator[Hostile]:
     """What may stand in the place of a file of the kind; so many of them are sound files with something changed."""
     yield from PLACES
     yield Hostile("a link to itself", _circle)
+    if not KINDS[kind].has_contents:
+        return
     for name, data in OTHERS.items():
         if name not in KINDS[kind].sound_others:
             yield Hostile(name, _written(data), name not in KINDS[kind].harmless)
@@ -280,7 +282,8 @@ def _faults(
         yield f"exit {met.exit}"
     if "Traceback" in met.said:
         yield "a traceback"
-    is_named = KINDS[kind].file.name in met.said or not KINDS[kind].is_named
+    name = "run" if kind.startswith("run") else KINDS[kind].file.name
+    is_named = name in met.said or not KINDS[kind].is_named
     if met.exit in refused and not is_harmless and not is_named:
         yield "the file is not named"
     if met.grown > MOST_GROWN:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
+import os
 import pathlib
 import shutil
 import tempfile
@@ -40,7 +43,8 @@ class Kind:
         harmless: other kinds of file, and names of places, that the command may take after all.
         sound_others: kinds of file that are of this kind, too.
         writes: whether a command that ends with an error may have written before.
-        is_named: whether the command names the file that it refuses.
+        is_named: whether the command names the file that it refuses, or the run's folder.
+        has_contents: whether it matters what is in such a file.
         is_told: whether the command may tell of a file that a link leads to: the user named it.
     """
 
@@ -50,17 +54,19 @@ class Kind:
     sound_others: tuple[str, ...] = ()
     writes: bool = False
     is_named: bool = True
+    has_contents: bool = True
     is_told: bool = False
 
 
 _FOLDERS = ("nothing", "a folder", "a link to .", "a link to ..", "a link to /")
 """What is no picture of a folder of pictures, but perhaps another folder of them."""
+_LOCKS = ("nothing", "an empty file", "a terabyte of nothing", "three gigabytes of nothing")
 _RUN = ("run/run.json", "run/.resnetc-lock", "run/checkpoints/checkpoint-000000004.safetensors")
 KINDS = {
     "spec": Kind(pathlib.PurePath("net.yaml"), is_told=True),
     "block": Kind(pathlib.PurePath("gate.yaml"), harmless=("nothing",)),
     "watched": Kind(pathlib.PurePath("net.yaml"), (0,), writes=True, is_told=True),
-    "calibration picture": Kind(pathlib.PurePath("pictures/a.png"), (2,), ("nothing",), ("a PNG",)),
+    "calibration picture": Kind(pathlib.PurePath("pictures/a.png"), (2,), _FOLDERS, ("a PNG",)),
     "training picture": Kind(pathlib.PurePath("classes/a/1.png"), (2,), ("nothing",), ("a PNG",)),
     "array": Kind(pathlib.PurePath("images.npy"), (2,), sound_others=("a NumPy array",)),
     "CIFAR file": Kind(pathlib.PurePath("cifar/data_batch_1.bin"), (2,)),
@@ -70,8 +76,14 @@ KINDS = {
     "table": Kind(pathlib.PurePath("table.csv"), (2,)),
     "record": Kind(pathlib.PurePath("record.jsonl"), (2,), ("nothing", "an empty file")),
     "run record": Kind(pathlib.PurePath(_RUN[0]), (2,), ("nothing",), writes=True),
-    "run lock": Kind(pathlib.PurePath(_RUN[1]), (2,), writes=True),
-    "run checkpoints": Kind(pathlib.PurePath("run/checkpoints"), (2,), writes=True),
+    "run lock": Kind(pathlib.PurePath(_RUN[1]), (2,), _LOCKS, writes=True, has_contents=False),
+    "run checkpoints": Kind(
+        pathlib.PurePath("run/checkpoints"),
+        (2,),
+        ("nothing", "a folder"),
+        writes=True,
+        has_contents=False,
+    ),
     "run checkpoint": Kind(pathlib.PurePath(_RUN[2]), (0,), ("nothing",), writes=True),
 }
 
@@ -109,7 +121,9 @@ def _watch() -> tuple[int, str]:
     there.write_text(NET)
 
     def saved_once(*folders: object, **options: object):  # type: ignore[no-untyped-def]
-        there.unlink()
+        if is_there and not os.path.lexists(aside):  # asked a second time
+            raise KeyboardInterrupt
+        there.unlink(missing_ok=True)
         if is_there:
             aside.rename(there)
         yield {(1, "net.yaml")}
@@ -128,10 +142,12 @@ def _record() -> tuple[int, str]:
 
     from resnet_compiler.commands.bench import checked_record
 
+    said = io.StringIO()
     try:
-        checked_record(pathlib.Path("record.jsonl"))
+        with contextlib.redirect_stderr(said):
+            checked_record(pathlib.Path("record.jsonl"))
     except typer.Exit as ending:
-        return ending.exit_code, "record.jsonl"
+        return ending.exit_code, said.getvalue()
     return 0, ""
 
 
@@ -191,8 +207,6 @@ def _draw(path: pathlib.Path, seed: int) -> None:
 @functools.cache
 def sound_run() -> pathlib.Path:
     """A folder with a run that ended: `run`, with its two checkpoints."""
-    import os
-
     folder = pathlib.Path(tempfile.mkdtemp(prefix="hostile-run-"))
     (folder / "spec.yaml").write_text(NET)
     here = os.getcwd()
