@@ -86,7 +86,9 @@ def _run(interrupt: _Interrupt) -> int:
     try:
         app()
     except SystemExit as ending:
-        return ending.code if isinstance(ending.code, int) else 0
+        if ending.code is None or isinstance(ending.code, int):
+            return ending.code or 0
+        raise
     return 0
 
 

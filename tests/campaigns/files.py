@@ -19,11 +19,13 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from support.hostile_files import PATIENCE, hostile_files, meet
+from support.hostile_files import hostile_files, meet
 from support.kinds_of_files import KINDS
 from support.privileges import drop
 
-WAIT = 6 * PATIENCE
+PATIENCE = 10
+"""Seconds that a command may take."""
+WAIT = 60
 """Seconds after which a process without a word is ended: what cannot be broken off from inside."""
 
 
@@ -40,7 +42,7 @@ def work(kind: str, changed: int, start: int) -> None:
             continue
         print(json.dumps({"number": number, "name": given.name}), flush=True)
         cpu = time.process_time()
-        met = meet(kind, given)
+        met = meet(kind, given, PATIENCE)
         line = {"exit": met.exit, "seconds": met.seconds, "cpu": time.process_time() - cpu}
         line |= {"grown": met.grown, "wrong": met.wrong, "said": met.said[-400:]}
         print(json.dumps({"number": number, "name": given.name, **line}), flush=True)

@@ -426,7 +426,12 @@ def sound(kind: str) -> tuple[bytes, ...]:
             return (BLOCK.encode(),)
         case "calibration picture" | "training picture":
             forms = tuple(_picture(form) for form in ("PNG", "JPEG", "WEBP", "BMP", "TIFF"))
-            return *forms, _picture("PNG", "P"), _picture("TIFF", compression="tiff_lzw")
+            return (
+                _picture("PNG", "L"),
+                *forms,
+                _picture("PNG", "P"),
+                _picture("TIFF", compression="tiff_lzw"),
+            )
         case "array":
             return _array(), _archive(_array()), _archive(_array(), method=zipfile.ZIP_STORED)
         case "CIFAR file":

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from support.hostile_contents import CRAFTED, OTHERS, sound
 from support.kinds_of_files import COMMANDS, KINDS, Command, prepared
 
-PATIENCE = 10
-"""Seconds that a command may take."""
+PATIENCE = 120
+"""Seconds after which a command is taken to hang, on a machine that may have much else to do."""
 MOST_GROWN = 600 * 2**20
 """Bytes by which one may make the process grow."""
 SECRET = b"s3cret: outside\n"
@@ -184,8 +184,8 @@ class Met:
     wrong: list[str] = field(default_factory=list)
 
 
-def meet(kind: str, given: Hostile) -> Met:
-    """Run the kind's command on it, in a folder made for that."""
+def meet(kind: str, given: Hostile, patience: float = PATIENCE) -> Met:
+    """Run the kind's command on it, in a folder made for that; past its patience it is broken off."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="hostile-"))
     here = os.getcwd()
     try:
@@ -198,7 +198,7 @@ def meet(kind: str, given: Hostile) -> Met:
         given.make(path)
         os.chdir(inside)
         before = _tree(outside), _tree(inside)
-        met = _run(COMMANDS[kind])
+        met = _run(COMMANDS[kind], patience)
         after = _tree(outside), _tree(inside)
     finally:
         os.chdir(here)
@@ -212,8 +212,8 @@ def _by_force(function: Callable[..., object], path: str, reason: object) -> Non
     function(path)
 
 
-def _run(command: Command) -> Met:
-    """The command's end, watched: past its patience it is broken off."""
+def _run(command: Command, patience: float) -> Met:
+    """The command's end, watched."""
 
     def late(*_: object) -> None:
         raise Hang
@@ -221,14 +221,14 @@ def _run(command: Command) -> Met:
     start, held = time.perf_counter(), _peak()
     wrong = []
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, patience)
     code: int | None = None
     said = ""
     try:
         with _silenced(wrong):
             code, said = command()
     except Hang:
-        wrong.append(f"it takes over {PATIENCE} s")
+        wrong.append(f"it takes over {patience} s")
     except Exception as reason:
         wrong.append(f"{type(reason).__name__}: {str(reason)[:300]}")
     finally:

@@ -177,6 +177,8 @@ def prepared(kind: str, folder: pathlib.Path, path: pathlib.Path) -> None:
 
     if kind == "block":
         write_new(folder / "spec.yaml", [USES_BLOCK.encode()])
+    elif kind == "CIFAR file":
+        write_new(folder / "spec.yaml", [NET.replace("channels: 1", "channels: 3").encode()])
     elif kind not in ("spec", "watched", "ONNX"):
         write_new(folder / "spec.yaml", [NET.encode()])
     if kind.startswith("run"):
