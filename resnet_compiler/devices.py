@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, PositiveFloat, TypeAdapter
 
 from resnet_compiler.diagnostics import did_you_mean
+from resnet_compiler.support.read import text
 
 TABLE = pathlib.Path(__file__).with_name("devices.yaml")
 MEASURED = "measured"
@@ -57,7 +58,7 @@ def devices() -> dict[str, Device]:
     """Every device of the table by its name, in the table's order."""
     import yaml
 
-    content = yaml.safe_load(TABLE.read_text("utf-8"))
+    content = yaml.safe_load(text(TABLE))
     return TypeAdapter(dict[str, Device]).validate_python(content)
 
 

@@ -8,6 +8,7 @@ from resnet_compiler.graph import Graph
 from resnet_compiler.library import SpecFile, shipped_specs
 from resnet_compiler.measure import Measures
 from resnet_compiler.source import Mapping, Scalar, Sequence
+from resnet_compiler.support.read import text
 
 
 def check_expectations(
@@ -124,7 +125,7 @@ def _nearest_shipped(name: str, root: Mapping, chain: tuple[SpecFile, ...]) -> S
     if isinstance(parameters, Scalar):
         fact = f"parameters: {parameters.value}"
         for spec in shipped:
-            text = spec.path.read_text("utf-8") if spec.path else ""
-            if f"{fact}," in text or f"{fact}}}" in text or f"{fact}\n" in text:
+            said = text(spec.path) if spec.path else ""
+            if f"{fact}," in said or f"{fact}}}" in said or f"{fact}\n" in said:
                 return spec
     return next((spec for stem, spec in stems.items() if is_surely(name, stem)), None)

@@ -13,6 +13,7 @@ from typing import Any
 
 from resnet_compiler.codes import GROUPS, Code, catalogue
 from resnet_compiler.library import data_folder
+from resnet_compiler.support.read import text
 
 FOLDER = "docs/codes"
 USUAL_COMMAND = "resnetc check net.yaml"
@@ -51,7 +52,7 @@ class Page:
 def page_of(code: Code) -> Page:
     """The page of a code."""
     path = data_folder(FOLDER) / f"{code.id}.md"
-    return parse(path.read_text("utf-8"))
+    return parse(text(path))
 
 
 def parse(markdown: str) -> Page:
@@ -73,12 +74,12 @@ def _example(section: str) -> Example:
         raise ValueError("an example is fences of yaml or sh alone")
     files: dict[str, str] = {}
     commands = []
-    for language, text in _FENCE.findall(section):
+    for language, inside in _FENCE.findall(section):
         if language == "sh":
-            commands.append(text.rstrip("\n"))
+            commands.append(inside.rstrip("\n"))
         else:
-            named = _FILE_NAME.match(text)
-            files[named[1] if named else "net.yaml"] = text
+            named = _FILE_NAME.match(inside)
+            files[named[1] if named else "net.yaml"] = inside
     return Example(files, "\n".join(commands) or USUAL_COMMAND)
 
 

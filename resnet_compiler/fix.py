@@ -13,6 +13,7 @@ from resnet_compiler.diagnostics import Fix
 from resnet_compiler.library import SpecFile
 from resnet_compiler.limits import Limits
 from resnet_compiler.pipeline import Compilation, compile_file
+from resnet_compiler.support.read import beginning
 
 ROUNDS = 10
 """One fix may bring another error into sight; after so many rounds it is a person's turn."""
@@ -100,6 +101,7 @@ def files_of(found: Fixed) -> dict[pathlib.Path, list[bytes]]:
     files = {}
     for file, text in found.after.items():
         path = pathlib.Path(file)
-        mark = codecs.BOM_UTF8 if path.read_bytes().startswith(codecs.BOM_UTF8) else b""
+        length = len(codecs.BOM_UTF8)
+        mark = codecs.BOM_UTF8 if beginning(path, length) == codecs.BOM_UTF8 else b""
         files[path] = [mark + text.encode()]
     return files

@@ -11,6 +11,7 @@ import os
 import pathlib
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from resnet_compiler import codes
@@ -31,10 +32,16 @@ from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.paths import real, stays_inside
 from resnet_compiler.reader import Amount, read_file, read_text
 from resnet_compiler.source import Mapping, Node, Scalar
+from resnet_compiler.support.read import ReadError, content
 from resnet_compiler.validation import validate
 
 FAMILIES = ("imagenet", "cifar", "timm", "lab")
 """Folders of shipped specs, in the order in which a bare name is looked for; others follow by name."""
+
+NO_SPECS = ("blocks", "node_modules", "site-packages")
+"""Folders that are not looked into for specs."""
+MOST_FOLDERS = 1000
+"""How many folders are looked into for specs."""
 
 
 def data_folder(name: str) -> pathlib.Path:
@@ -142,21 +149,43 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
 
 
 def expand(name: str) -> list[SpecFile]:
-    """The specs that a word on the command line means: one, or every one in a folder.
+    """The specs that a word on the command line means: one, or every one in a folder and those below it.
+
+    Folders of blocks or of installed packages, hidden ones and those that are links are left out. Where there is no such
+    folder, `specs` means all shipped ones.
 
     Raises:
         SpecError: it means none.
     """
     folder = pathlib.Path(name)
     if name and os.path.isdir(folder):
-        inside = sorted(folder.glob("*.yaml"))
+        inside = _specs_below(folder)
         for path in inside:
             _refuse_link(path, folder, None, "name the link itself, without the folder")
         if inside:
             return [SpecFile(_shipped_display(p) or p.as_posix(), p) for p in inside]
     wanted = name.rstrip("/").removeprefix("specs/")
+    if wanted == "specs":
+        return shipped_specs()
     shipped = [_shipped(family, file) for family, file in _shipped_names() if family == wanted]
     return shipped or [find_spec(name)]
+
+
+def _specs_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files of a folder and of those below it that are named like specs: those of a folder before those below.
+
+    Raises:
+        SpecError: there are more folders than anybody has specs in: a whole disk, perhaps.
+    """
+    found: list[pathlib.Path] = []
+    for number, (here, folders, files) in enumerate(os.walk(folder)):
+        if number == MOST_FOLDERS:
+            summary = f"`{folder.as_posix()}` has more than {MOST_FOLDERS:,} folders below it"
+            help = ["name the folder that the specs are in"]
+            raise SpecError([error(codes.UNKNOWN_SPEC, summary, help=help)])
+        folders[:] = sorted(each for each in folders if each not in NO_SPECS and each[0] != ".")
+        found += [pathlib.Path(here, each) for each in sorted(files) if each.endswith(".yaml")]
+    return found
 
 
 def _stay_inside(name: str, span: Span | None) -> None:
@@ -330,8 +359,9 @@ class Library:
     def _keep_text(self, spec: SpecFile) -> None:
         """Keep what can be read of a faulty file, so that its errors can show the line."""
         assert spec.path is not None
-        if spec.path.is_file() and spec.path.stat().st_size <= self.limits.text_bytes:
-            self.texts[spec.display] = spec.path.read_text("utf-8", errors="replace")
+        with suppress(ReadError):  # then there is no line to show, and the error is known
+            data = content(spec.path, self.limits.text_bytes)
+            self.texts[spec.display] = data.decode("utf-8", errors="replace")
 
 
 def _beginning(path: pathlib.Path) -> Span:

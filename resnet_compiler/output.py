@@ -7,14 +7,17 @@ import errno
 import os
 import pathlib
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import BinaryIO
 
 from resnet_compiler import codes
 from resnet_compiler.characters import escaped
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.paths import stays_inside
+from resnet_compiler.support.read import ReadError, content, opened
 
 Content = Iterable[bytes]
 """A file's content in pieces, made while it is written."""
@@ -80,17 +83,19 @@ class _Writing:
 
     def stage(self, files: Mapping[pathlib.Path, Content]) -> None:
         """Write every file under another name in its folder."""
-        for number, (path, content) in enumerate(files.items()):
+        for number, (path, pieces) in enumerate(files.items()):
             self.path = path
+            _is_there(path)  # a name that is too long fails here, before folders are made for it
             self._make_folders(path.parent)
-            if path.is_dir():
+            if os.path.isdir(path):
                 raise IsADirectoryError(errno.EISDIR, "is a directory")
+            _refuse_devices(path)
             staged, before = (
                 path.with_name(f".resnetc-{self.token}-{number}.{kind}") for kind in ("new", "old")
             )
             self.moves.append(_Move(path, staged, before))
             with open(staged, "xb") as stream:
-                self.sizes[path] = sum(stream.write(piece) for piece in content)
+                self.sizes[path] = sum(stream.write(piece) for piece in pieces)
                 stream.flush()
                 os.fsync(stream.fileno())
 
@@ -140,7 +145,7 @@ class _Writing:
                 os.mkdir(each)
             except FileExistsError:  # made by somebody else meanwhile, or a link that leads nowhere
                 self.made.remove(each)
-                if not each.is_dir():
+                if not os.path.isdir(each):
                     raise
 
 
@@ -153,6 +158,12 @@ def _persistently(action: Callable[[], None]) -> None:
     except BaseException:
         action()
         raise
+
+
+def _refuse_devices(path: pathlib.Path) -> None:
+    """Refuse to put a file in the place of a pipe or a device, which others use by that name."""
+    if _is_there(path) and stat.S_IFMT(os.lstat(path).st_mode) not in (stat.S_IFREG, stat.S_IFLNK):
+        raise OSError(errno.EEXIST, "it is a pipe or a device, not a file")
 
 
 def _is_there(path: pathlib.Path) -> bool:
@@ -198,8 +209,37 @@ def _sync(folder: pathlib.Path) -> None:
 
 def _holds(path: pathlib.Path, pieces: Content) -> bool:
     """Whether a file holds just these pieces."""
-    with path.open("rb") as stream:
+    with opened(path, follow=False) as stream:
         return all(stream.read(len(piece)) == piece for piece in pieces) and not stream.read(1)
+
+
+def opened_lock(path: pathlib.Path) -> BinaryIO:
+    """A file to hold a lock on, made where there is none; its content stays as it is.
+
+    Raises:
+        OSError: it is a link or no regular file, or cannot be opened.
+    """
+    if _is_there(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        why = "is a link" if os.path.islink(path) else "is no regular file"
+        raise OSError(errno.EEXIST, f"{path.name} {why}", os.fspath(path))
+    flags = os.O_WRONLY | os.O_CREAT
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):
+        flags |= getattr(os, name, 0)
+    handle = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EEXIST, f"{path.name} is no regular file", os.fspath(path))
+    return open(handle, "wb")
+
+
+def write_new(path: pathlib.Path, pieces: Content) -> None:
+    """Write a file where there is none, in a folder that is ours alone: a temporary one. Nothing is synced.
+
+    Raises:
+        OSError: something has that name, if only a link; or it cannot be written.
+    """
+    with open(path, "xb") as stream:
+        stream.writelines(pieces)
 
 
 def refuse_link_out(path: pathlib.Path, folder: pathlib.Path) -> None:
@@ -218,23 +258,34 @@ def stale(files: Mapping[pathlib.Path, Content]) -> dict[pathlib.Path, str]:
     """The files that are not on disk as they would be written, each with a diff (or a line, where it is not text)."""
     found = {}
     for path, pieces in files.items():
-        name = path.as_posix()
-        if path.is_symlink():  # writing replaces it; what it leads to is nobody's to print
-            found[path] = f"{name} is a link"
-        elif not path.is_file():
-            found[path] = f"{name} is missing"
-        elif path.suffix not in (".py", ".md"):
-            if not _holds(path, pieces):
-                found[path] = f"{name} differs"
-        elif (before := path.read_bytes()) != (content := b"".join(pieces)):
-            lines = difflib.unified_diff(
-                before.decode(errors="replace").splitlines(keepends=True),
-                content.decode().splitlines(keepends=True),
-                f"{name} (on disk)",
-                f"{name} (from the spec)",
-            )
-            found[path] = escaped("".join(lines).rstrip("\n"), keep="\n\t")
+        try:
+            said = _staleness(path, pieces)
+        except ReadError as failure:  # nobody may read it, or it is longer than any output
+            said = str(failure)
+        if said:
+            found[path] = said
     return found
+
+
+def _staleness(path: pathlib.Path, pieces: Content) -> str:
+    """How a file differs from these pieces; nothing where it does not."""
+    name = path.as_posix()
+    if os.path.islink(path):  # writing replaces it; what it leads to is nobody's to print
+        return f"{name} is a link"
+    if not os.path.isfile(path):
+        return f"{name} is missing"
+    if path.suffix not in (".py", ".md"):
+        return "" if _holds(path, pieces) else f"{name} differs"
+    before, wanted = content(path, follow=False), b"".join(pieces)
+    if before == wanted:
+        return ""
+    lines = difflib.unified_diff(
+        before.decode(errors="replace").splitlines(keepends=True),
+        wanted.decode().splitlines(keepends=True),
+        f"{name} (on disk)",
+        f"{name} (from the spec)",
+    )
+    return escaped("".join(lines).rstrip("\n"), keep="\n\t")
 
 
 def stale_outputs(paths: Iterable[pathlib.Path]) -> list[Diagnostic]:

@@ -22,6 +22,7 @@ from resnet_compiler.codes import Code
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence, Value
+from resnet_compiler.support.read import ReadError, beginning
 
 
 @dataclass(slots=True)
@@ -41,14 +42,11 @@ def read_file(
     """Read a spec file; also returns its text (without a byte order mark), for snippets."""
     file = display if display is not None else str(path)
     try:
-        if not path.is_file() and not path.is_dir() and path.exists():
-            raise OSError("not a regular file")  # a pipe, which might never end, or a device
-        with path.open("rb") as stream:
-            # never much more than the limit, whatever the path leads to
-            data = stream.read(limits.text_bytes + 4).removeprefix(codecs.BOM_UTF8)
-    except (OSError, ValueError) as exc:  # ValueError: a NUL in the path
-        reason = (getattr(exc, "strerror", None) or str(exc)).lower()
-        raise SpecError([error(codes.UNREADABLE_FILE, f"cannot read `{file}`: {reason}")]) from None
+        # never much more than the limit, whatever the path leads to
+        data = beginning(path, limits.text_bytes + 4).removeprefix(codecs.BOM_UTF8)
+    except ReadError as failure:
+        summary = f"cannot read `{file}`: {failure.reason}"
+        raise SpecError([error(codes.UNREADABLE_FILE, summary)]) from None
     text = data.decode("utf-8", "replace")
     reader = _Reader(text, file, limits, amount)
     reader.check_size(len(data))

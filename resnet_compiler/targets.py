@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class Plan:
         from resnet_compiler.output import refuse_link_out
 
         single = _SUFFIXES.get(self.output.suffix)
-        if single is not None and not self.output.is_dir():
+        if single is not None and not os.path.isdir(self.output):
             if self.targets == (Target.inference,) and single is Target.torch:
                 single = Target.inference
             if count > 1 or (self.targets and set(self.targets) != {single}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -56,7 +57,7 @@ def files_read(compilation: Compilation) -> tuple[pathlib.Path, ...]:
     paths = [compilation.spec.path] if compilation.spec.path else []
     for name in compilation.texts:
         path = pathlib.Path(name)
-        if not path.is_file() and name.startswith("specs/"):  # how shipped files are called
+        if not os.path.isfile(path) and name.startswith("specs/"):  # how shipped files are called
             path = data_folder("specs") / name.removeprefix("specs/")
         paths.append(path)
     return tuple(dict.fromkeys(paths))
@@ -66,7 +67,7 @@ def watched_folders(compilation: Compilation) -> tuple[pathlib.Path, ...]:
     """The folders in which a file may be saved that changes what the spec compiles to."""
     folders = dict.fromkeys(path.parent for path in files_read(compilation))
     beside = [folder / "blocks" for folder in folders]
-    return tuple(dict.fromkeys(each for each in (*folders, *beside) if each.is_dir()))
+    return tuple(dict.fromkeys(each for each in (*folders, *beside) if os.path.isdir(each)))
 
 
 def _may_matter(change: object, path: str) -> bool:

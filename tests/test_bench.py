@@ -27,12 +27,13 @@ from resnet_compiler.bench.hardware import MissingDevice, check_device, versions
 from resnet_compiler.bench.jobs import CannotRun, Contender, Job, Options, Running, job_of
 from resnet_compiler.bench.outcome import LeftOut, Measurement, Outcome
 from resnet_compiler.bench.plot import svg
-from resnet_compiler.bench.report import outcome_text, with_record
+from resnet_compiler.bench.report import outcome_text, records_in, with_record
 from resnet_compiler.bench.rounds import Process, in_rounds, paired, quartiles
 from resnet_compiler.cli import app
 from resnet_compiler.console import FINE, MISUSE
 from resnet_compiler.devices import Device
 from resnet_compiler.emit.names import network_class_name
+from resnet_compiler.support.read import ReadError
 
 QUICK = ("torch-source", "onnxruntime")
 
@@ -261,12 +262,12 @@ def test_as_data() -> None:
 def test_a_record_grows_by_a_line(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "record.jsonl"
     for count in (1, 2):
-        path.write_bytes(with_record(path, outcome(FAST)))
+        path.write_bytes(with_record(records_in(path), outcome(FAST)))
         lines = path.read_text().splitlines()
         assert len(lines) == count and json.loads(lines[-1])["name"] == "net"
     path.write_text("# no JSON\n")
-    with pytest.raises(ValueError, match="is no file of JSON lines"):
-        with_record(path, outcome(FAST))
+    with pytest.raises(ReadError, match="line 1: it is no JSON"):
+        records_in(path)
 
 
 def test_a_picture_is_the_same_each_time_and_its_text_is_text() -> None:

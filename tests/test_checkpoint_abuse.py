@@ -220,13 +220,13 @@ def test_what_is_no_file_is_not_opened(folder: pathlib.Path) -> None:
     pathlib.Path("folder").mkdir()
     pathlib.Path("loop").symlink_to("loop")
     for name, said in (
-        ("pipe", "not a file"),
-        ("folder", "a folder"),
+        ("pipe", "not a regular file"),
+        ("folder", "is a directory"),
         ("missing", "no such file"),
         ("loop", "symbolic link"),
         ("nul\0", "null byte"),
         ("x" * 5000, "name too long"),
-        ("/dev/zero", "not a file"),
+        ("/dev/zero", "not a regular file"),
     ):
         found = refusal(pathlib.Path(name), net())
         assert found.code == codes.UNREADABLE_WEIGHTS and said in found.summary

@@ -20,6 +20,7 @@ from resnet_compiler.bench.rounds import WORKER, Process, in_rounds
 from resnet_compiler.emit.names import network_class_name
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.roofline import limits
+from resnet_compiler.support.arrays import read_array
 
 if TYPE_CHECKING:
     from resnet_compiler.weights import Array
@@ -181,7 +182,7 @@ def _reference(
         Process(job, worker).close()
     except CannotRun as reason:
         raise NothingToRun(f"the reference, {name}, cannot run: {reason}") from None
-    found = np.load(job.output)
+    found = read_array(job.output)
     if not np.isfinite(found).all():
         raise NothingToRun("with random weights the output of this network is not finite")
     return f"{name} float32 on the CPU", found
@@ -222,7 +223,7 @@ def difference(path: pathlib.Path, expected: Array | None) -> float:
     """How far the outputs in a file are from the first that are expected, relative to their largest magnitude."""
     import numpy as np
 
-    found = np.load(path)
+    found = read_array(path)
     assert expected is not None
     count = min(len(found), len(expected))
     if found.shape[1:] != expected.shape[1:] or not np.isfinite(found).all():

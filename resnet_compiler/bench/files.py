@@ -6,6 +6,7 @@ Weights are random, norm statistics too, so that nothing cancels out when output
 
 from __future__ import annotations
 
+import io
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.images import preprocessed, random_images
 from resnet_compiler.interface import Interface, Preprocess
 from resnet_compiler.operators.base import Tensor
+from resnet_compiler.output import write_new
 from resnet_compiler.weights import Array, tried
 
 CALIBRATION = "calibration.npz"
@@ -39,7 +41,9 @@ def write_files(
     from resnet_compiler.checkpoints import save_safetensors
 
     save_safetensors(graph, value, folder / WEIGHTS)
-    np.save(folder / IMAGE, images(graph, 1, batch))
+    made = io.BytesIO()
+    np.save(made, images(graph, 1, batch))
+    write_new(folder / IMAGE, [made.getvalue()])
     refused = {}
     for name in dict.fromkeys(names):
         kind, _, suffix = name.partition(".")
@@ -69,14 +73,14 @@ def images(graph: Graph, seed: int, count: int) -> Array:
 
 
 def _source(graph: Graph, path: pathlib.Path) -> None:
-    path.write_text(api.emit_pytorch(graph), encoding="utf-8")
+    write_new(path, [api.emit_pytorch(graph).encode()])
 
 
 def _inference(graph: Graph, path: pathlib.Path) -> None:
     emit: Callable[[Graph], str] | None = getattr(api, "emit_inference", None)
     if emit is None:
         raise CannotRun("this version of the compiler emits no source for inference")
-    path.write_text(emit(graph), encoding="utf-8")
+    write_new(path, [emit(graph).encode()])
 
 
 _SOURCES: Mapping[str, Callable[[Graph, pathlib.Path], None]] = {
@@ -96,8 +100,7 @@ def _onnx(precision: str, device: str) -> Callable[[Graph, pathlib.Path], None]:
         asked = replace(interface, precision=precision)  # type: ignore[arg-type]
         files = api.onnx_files(network, path.name, opset=NEWEST, interface=asked, weights=value)
         for name, content in files.items():
-            with path.with_name(name).open("wb") as stream:
-                stream.writelines(content)
+            write_new(path.with_name(name), content)
 
     return make
 
@@ -111,8 +114,10 @@ def _int8(
 
     shape = graph.concrete(INPUT)
     calibration = path.with_name(CALIBRATION)
-    np.savez(calibration, images=images(graph, 0, CALIBRATED_WITH))
+    made = io.BytesIO()
+    np.savez(made, images=images(graph, 0, CALIBRATED_WITH))
+    write_new(calibration, [made.getvalue()])
     exact = api.build_onnx(network, opset=NEWEST, interface=interface, weights=value)
     given = Int8(calibration, target="onnxruntime" if device == "cpu" else "tensorrt")
     model = quantize(exact, given, (shape[0], shape[1], shape[2])).model
-    path.write_bytes(model.SerializeToString())
+    write_new(path, [model.SerializeToString()])

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from resnet_compiler.characters import escaped
+from resnet_compiler.support.read import text
 
 
 class MissingDevice(Exception):
@@ -39,7 +40,7 @@ def hardware(device: str) -> str:
 
 def _processor() -> str:
     information = pathlib.Path("/proc/cpuinfo")
-    lines = information.read_text("utf-8").splitlines() if information.is_file() else []
+    lines = text(information).splitlines() if information.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return escaped(names[0] if names else platform.processor() or platform.machine())
 

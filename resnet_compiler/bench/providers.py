@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
 import statistics
 import tempfile
@@ -14,6 +15,7 @@ from resnet_compiler import api
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.images import random_images
 from resnet_compiler.interface import Interface
+from resnet_compiler.output import write_new
 from resnet_compiler.weights import tried
 
 if TYPE_CHECKING:
@@ -108,18 +110,18 @@ def _write(graph: Graph, precision: str, provider: str, path: pathlib.Path) -> N
         from resnet_compiler.quantize import Int8, quantize
 
         shape = (graph.concrete(INPUT)[0], height, width)
-        images = path.with_name("images.npz")
-        np.savez(images, images=random_images(np.random.default_rng(0), CALIBRATED_WITH, *shape))
+        images, made = path.with_name("images.npz"), io.BytesIO()
+        np.savez(made, images=random_images(np.random.default_rng(0), CALIBRATED_WITH, *shape))
+        write_new(images, [made.getvalue()])
         exact = api.build_onnx(network, opset=NEWEST, interface=interface, weights=values)
         given = Int8(images, target="onnxruntime" if provider == "cpu" else "tensorrt")
         model = quantize(exact, given, shape).model
-        path.write_bytes(model.SerializeToString())
+        write_new(path, [model.SerializeToString()])
         return
     asked = replace(interface, precision=precision)  # type: ignore[arg-type]
     files = api.onnx_files(network, path.name, opset=NEWEST, interface=asked, weights=values)
     for name, content in files.items():
-        with path.with_name(name).open("wb") as stream:
-            stream.writelines(content)
+        write_new(path.with_name(name), content)
 
 
 def _session(path: pathlib.Path, provider: str) -> Any:

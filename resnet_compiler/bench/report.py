@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 
 from resnet_compiler.bench.outcome import Measurement, Outcome
 from resnet_compiler.characters import escaped
+from resnet_compiler.support.read import ReadError, content, parsed_json
 
 MIB = 2**20
 HEAD = (
@@ -102,18 +104,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def with_record(path: pathlib.Path, outcome: Outcome) -> bytes:
-    """The content of a JSON-lines file with this comparison as one more line.
+def records_in(path: pathlib.Path) -> bytes:
+    """What is in a file of records, a line of JSON each; nothing where there is no file.
 
     Raises:
-        ValueError: the file holds something else; the message says so.
+        ReadError: it holds something else, or cannot be read.
     """
-    before = path.read_bytes() if path.exists() else b""
-    try:
-        for line in before.splitlines():
-            json.loads(line)
-    except ValueError:
-        raise ValueError(f"{path.as_posix()} is no file of JSON lines") from None
+    before = content(path) if os.path.lexists(path) else b""
+    for number, line in enumerate(before.splitlines(), start=1):
+        try:
+            parsed_json(path, line)
+        except ReadError as failure:
+            raise ReadError(path, f"line {number}: {failure.reason}") from None
+    return before
+
+
+def with_record(before: bytes, outcome: Outcome) -> bytes:
+    """The records so far with this comparison as one more line."""
     if before and not before.endswith(b"\n"):
         before += b"\n"
     return before + json.dumps(outcome.as_dict(), ensure_ascii=False).encode() + b"\n"

@@ -11,6 +11,7 @@ It ends when there are no more lines.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pathlib
@@ -21,6 +22,8 @@ from typing import TextIO
 
 from resnet_compiler.bench.contenders import CONTENDERS
 from resnet_compiler.bench.jobs import Job, Running, job_of, reason_of
+from resnet_compiler.output import write_new
+from resnet_compiler.support.read import text
 
 LEAST_SECONDS = 0.05
 """A turn of a quick network is as many runs as take so long, and its time is their mean."""
@@ -64,7 +67,9 @@ def _made_ready(job: Job) -> Running:
 
     running = CONTENDERS[job.contender].load(job)
     running.run()
-    np.save(job.output, running.output())
+    made = io.BytesIO()
+    np.save(made, running.output())
+    write_new(job.output, [made.getvalue()])
     return running
 
 
@@ -83,7 +88,7 @@ def peak_memory() -> int:
     """The most memory that this process has had resident, in bytes."""
     status = pathlib.Path("/proc/self/status")
     if status.is_file():  # what getrusage says begins with the parent's peak
-        (line,) = [each for each in status.read_text().splitlines() if each.startswith("VmHWM:")]
+        (line,) = [each for each in text(status).splitlines() if each.startswith("VmHWM:")]
         return int(line.split()[1]) * 1024
     import resource
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import pathlib
 import pickletools
 import re
@@ -21,6 +22,7 @@ from resnet_compiler import codes
 from resnet_compiler.checkpoints.kinds import NOT_RUN, SAVE_ALONE, Kind
 from resnet_compiler.checkpoints.stored import MIB, brief, unreadable
 from resnet_compiler.diagnostics import SpecError, error
+from resnet_compiler.support.read import opened
 
 LONGEST_PICKLE = 4 * MIB
 """Bytes of pickle that are read: names and shapes alone, some hundred bytes for a tensor."""
@@ -52,9 +54,10 @@ def check_file(path: pathlib.Path, kind: Kind) -> None:
         pickle = _pickle_in_archive(path)
         _check_pickles(path, pickle, 1)
         return
-    if tarfile.is_tarfile(path):  # its first file's name may look like a pickle
-        raise unreadable(path, "it is a tar archive")
-    with path.open("rb") as stream:
+    with opened(path) as stream:
+        if tarfile.is_tarfile(stream):  # its first file's name may look like a pickle
+            raise unreadable(path, "it is a tar archive")
+        stream.seek(0)
         _check_pickles(path, stream.read(LONGEST_PICKLE), _LEGACY_PICKLES)
 
 
@@ -64,9 +67,9 @@ def check_file(path: pathlib.Path, kind: Kind) -> None:
 def _pickle_in_archive(path: pathlib.Path) -> bytes:
     """The pickle of a zip whose files are stored as they are, once each, one behind the other."""
     _check_end(path)
-    size = path.stat().st_size
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as stream, zipfile.ZipFile(stream) as archive:
+            size = os.fstat(stream.fileno()).st_size
             entries = archive.infolist()
             _check_entries(path, entries, size)
             (pickle,) = (each for each in entries if _is_pickle(each.filename))
@@ -86,7 +89,7 @@ def _pickle_in_archive(path: pathlib.Path) -> bytes:
 
 def _raw(path: pathlib.Path, entry: zipfile.ZipInfo) -> bytes:
     """The bytes of a stored file; without its checksum, which torch.save leaves out when it is told to."""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         stream.seek(entry.header_offset)
         header = stream.read(30)
         stream.seek(sum(struct.unpack_from("<HH", header, 26)), io.SEEK_CUR)
@@ -136,7 +139,7 @@ def _check_end(path: pathlib.Path) -> None:
 
     Where an end may be looked for, two readers can find two archives in one file.
     """
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(max(0, size - _END_BYTES - _LOCATOR_BYTES))
         last = stream.read()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pathlib
 import re
-import stat
 from typing import Literal
 
 from resnet_compiler import codes
 from resnet_compiler.checkpoints.stored import unreadable
 from resnet_compiler.diagnostics import SpecError, error
+from resnet_compiler.support.read import ReadError, beginning
 
 Kind = Literal["safetensors", "zip", "legacy", "index"]
 """safetensors; a PyTorch checkpoint as zip or in the form before 1.6; the index of a sharded safetensors."""
@@ -45,34 +45,30 @@ def kind_of(path: pathlib.Path) -> Kind:
     Raises:
         SpecError: it cannot be read, or is of no kind that holds weights.
     """
-    beginning = _beginning(path)
-    if beginning[:4] == b"PK\x03\x04":
+    start = _beginning(path)
+    if start[:4] == b"PK\x03\x04":
         return "zip"
-    if _LEGACY.match(beginning):
+    if _LEGACY.match(start):
         return "legacy"
-    if beginning[8:9] == b"{":
+    if start[8:9] == b"{":
         return "safetensors"
-    if re.match(rb'\s*\{\s*"', beginning):
+    if re.match(rb'\s*\{\s*"', start):
         return "index"
-    if re.match(rb"\x80[\x02-\x05]", beginning):
+    if re.match(rb"\x80[\x02-\x05]", start):
         summary = f"{path.as_posix()} is a pickle that torch did not save as weights"
         found = error(codes.MORE_THAN_WEIGHTS, summary, notes=[NOT_RUN], help=[SAVE_ALONE])
         raise SpecError([found])
     for pattern, what, way_out in _OTHERS:
-        if re.match(pattern, beginning):
+        if re.match(pattern, start):
             raise unreadable(path, f"it is {what}", help=[way_out] if way_out else ())
     raise unreadable(
         path,
-        "it is empty" if not beginning else "it is neither safetensors nor a PyTorch checkpoint",
+        "it is empty" if not start else "it is neither safetensors nor a PyTorch checkpoint",
     )
 
 
 def _beginning(path: pathlib.Path) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its other end
-            raise unreadable(path, "it is a folder" if path.is_dir() else "it is not a file")
-        with path.open("rb") as stream:
-            return stream.read(_BEGINNING)
-    except (OSError, ValueError) as reason:
-        text = reason.strerror if isinstance(reason, OSError) else None
-        raise unreadable(path, (text or str(reason)).lower()) from None
+        return beginning(path, _BEGINNING)
+    except ReadError as failure:
+        raise unreadable(path, failure.reason) from None

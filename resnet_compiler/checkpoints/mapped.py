@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 import pathlib
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from resnet_compiler.checkpoints.stored import MIB, Stored, brief, unreadable
+from resnet_compiler.support.read import decoding, opened
 from resnet_compiler.weights import Array
 
 LONGEST_HEADER = 16 * MIB
@@ -45,7 +47,7 @@ def read_safetensors(path: pathlib.Path) -> dict[str, Stored]:
         SpecError: the file is not what the format asks for.
     """
     header = _checked_header(path)
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         data = _Data(path, stream.fileno(), _LENGTH + len(header))
     found = {}
     for name, entry in _entries(path, header).items():
@@ -60,8 +62,8 @@ def _checked_header(path: pathlib.Path) -> bytes:
     """The header, after the library has found the whole file to be valid."""
     from safetensors import SafetensorError, safe_open
 
-    size = path.stat().st_size
-    with path.open("rb") as stream:
+    with opened(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
         length = int.from_bytes(stream.read(_LENGTH), "little")
         if length > size - _LENGTH:
             raise unreadable(
@@ -77,7 +79,7 @@ def _checked_header(path: pathlib.Path) -> bytes:
     try:
         with safe_open(path, framework="numpy"):
             return header
-    except (SafetensorError, OSError) as reason:
+    except (SafetensorError, OSError, ValueError) as reason:
         text = brief(str(reason).removeprefix("Error while deserializing header: "), 300)
         help = ["the file is cut off or damaged: fetch it again"]
         raise unreadable(
@@ -96,7 +98,8 @@ def _entries(path: pathlib.Path, header: bytes) -> dict[str, dict[str, Any]]:
             found[name] = value
         return found
 
-    entries: dict[str, dict[str, Any]] = json.loads(header, object_pairs_hook=unique)
+    with decoding(path, "its header is no JSON"):
+        entries: dict[str, dict[str, Any]] = json.loads(header, object_pairs_hook=unique)
     entries.pop("__metadata__", None)
     return entries
 

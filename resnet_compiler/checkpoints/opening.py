@@ -10,11 +10,12 @@ from resnet_compiler import codes
 from resnet_compiler.checkpoints.kinds import kind_of
 from resnet_compiler.checkpoints.mismatch import MOST_LINES, differences, layer_of, mismatch
 from resnet_compiler.checkpoints.names import without_wrappers
-from resnet_compiler.checkpoints.stored import Stored, Tensors
+from resnet_compiler.checkpoints.stored import Stored, Tensors, unreadable
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.graph import Graph
 from resnet_compiler.operators.base import Tensor
 from resnet_compiler.rehead import head_layers, rehead
+from resnet_compiler.support.read import ReadError
 from resnet_compiler.weights import Array, initial, tensors
 
 
@@ -138,6 +139,13 @@ def check_weights(
 
 
 def _read(path: pathlib.Path) -> Mapping[str, Stored]:
+    try:
+        return _tensors_in(path)
+    except ReadError as failure:
+        raise unreadable(failure.path, failure.reason) from None
+
+
+def _tensors_in(path: pathlib.Path) -> Mapping[str, Stored]:
     kind = kind_of(path)
     if kind == "safetensors":
         from resnet_compiler.checkpoints.mapped import read_safetensors

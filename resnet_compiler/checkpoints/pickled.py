@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resnet_compiler.checkpoints.archive import check_file
 from resnet_compiler.checkpoints.kinds import Kind
 from resnet_compiler.checkpoints.stored import Stored, brief, unreadable
+from resnet_compiler.support.read import opened
 from resnet_compiler.weights import Array
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _load(path: pathlib.Path, kind: Kind) -> Any:
     # torch takes a file of that name for safetensors, whatever is in it
     named_otherwise = path.suffix == ".safetensors"
     try:
-        with warnings.catch_warnings(), path.open("rb") as stream:
+        with warnings.catch_warnings(), opened(path) as stream:
             warnings.simplefilter("ignore")
             return torch.load(
                 stream if named_otherwise else str(path),

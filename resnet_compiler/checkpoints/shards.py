@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 from resnet_compiler.checkpoints.kinds import kind_of
 from resnet_compiler.checkpoints.mapped import LONGEST_HEADER, read_safetensors
 from resnet_compiler.checkpoints.stored import Stored, brief, unreadable
+from resnet_compiler.support.read import ReadError, content, parsed_json
 
 
 def read_index(path: pathlib.Path) -> dict[str, Stored]:
@@ -33,11 +33,13 @@ def read_index(path: pathlib.Path) -> dict[str, Stored]:
 
 
 def _weight_map(path: pathlib.Path) -> dict[str, Any]:
-    if path.stat().st_size > LONGEST_HEADER:
-        raise unreadable(path, f"it is JSON of more than {LONGEST_HEADER:,} bytes")
     try:
-        index = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        data = content(path, LONGEST_HEADER)
+    except ReadError as failure:
+        raise unreadable(path, failure.reason) from None
+    try:
+        index = parsed_json(path, data)
+    except ReadError:
         index = None
     places = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(places, dict) or not places:

@@ -10,6 +10,7 @@ from resnet_compiler.diagnostics import SpecError
 from resnet_compiler.graph import Graph
 from resnet_compiler.library import SpecFile, shipped_specs
 from resnet_compiler.rehead import head_layers, rehead
+from resnet_compiler.support.read import text
 from resnet_compiler.weights import tensors
 
 MOST_COMPILED = 8
@@ -43,8 +44,8 @@ def _possible_counts(theirs: Mapping[str, tuple[int, ...]]) -> set[int]:
 
 
 def _expected(spec: SpecFile) -> set[int]:
-    text = spec.path.read_text("utf-8") if spec.path else ""
-    return {int(number) for number in _EXPECTED.findall(text)}
+    said = text(spec.path) if spec.path else ""
+    return {int(number) for number in _EXPECTED.findall(said)}
 
 
 def _name(spec: SpecFile) -> str:

@@ -139,6 +139,8 @@ def _compared(
 
     if plot is not None and find_spec("matplotlib") is None:
         misuse("a plot needs matplotlib: pip install 'resnet-compiler[benchmark]'")
+    if record is not None:
+        checked_record(record)  # before anything is timed
     try:
         outcome = compare(graph, options, terminal_note)
     except (MissingDevice, NothingToRun) as reason:
@@ -149,15 +151,23 @@ def _compared(
 
         files[plot] = [svg(outcome)]
     if record is not None:
-        try:
-            files[record] = [with_record(record, outcome)]
-        except ValueError as reason:
-            misuse(str(reason))
+        files[record] = [with_record(checked_record(record), outcome)]
     if as_json:
         print_json([outcome.as_dict()])
     else:
         print(outcome_text(outcome))
     reporting(lambda: write_all(files))
+
+
+def checked_record(path: pathlib.Path) -> bytes:
+    """What is in the file of records so far; one that is no such file is misuse."""
+    from resnet_compiler.bench.report import records_in
+    from resnet_compiler.support.read import ReadError
+
+    try:
+        return records_in(path)
+    except ReadError as failure:
+        misuse(f"--record: {failure}")
 
 
 def _on_provider(

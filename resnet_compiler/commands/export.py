@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 from dataclasses import asdict
@@ -73,7 +74,7 @@ def export(
     """Export a network with trained weights as an ONNX model for a runtime, verified before it is published."""
     graph = _one_graph(reading(limit, style.value), spec)
     path = output if output is not None else pathlib.Path()
-    path = path / f"{graph.identity.name}.onnx" if path.is_dir() else path
+    path = path / f"{graph.identity.name}.onnx" if os.path.isdir(path) else path
     if path.suffix != ".onnx":
         misuse(f"-o: a file ending in .onnx, or a folder that is there, not `{path.as_posix()}`")
     if with_head and not features:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from resnet_compiler.console import misuse
+from resnet_compiler.support.read import MIB, ReadError, text
 
 if TYPE_CHECKING:
     from resnet_compiler.interface import Pair, Preprocess
     from resnet_compiler.quantize import Int8
+
+
+MOST_LABELS = 16 * MIB
+"""Bytes of a file with the names of classes."""
 
 
 class Precision(StrEnum):
@@ -206,9 +211,14 @@ def labels_of(path: pathlib.Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     try:
-        return tuple(path.read_text("utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as reason:
-        misuse(f"--labels: {path.as_posix()} cannot be read as text: {reason}")
+        lines = text(path, MOST_LABELS).splitlines()
+    except ReadError as failure:
+        misuse(f"--labels: {failure}")
+    while lines and not lines[-1].strip():  # what an editor left at the end
+        lines.pop()
+    if not lines:
+        misuse(f"--labels: {path.as_posix()} names no class")
+    return tuple(lines)
 
 
 def preprocess_of(is_on: bool, given: Mapping[str, Any]) -> Preprocess | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pathlib
 import sys
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def gradients(
     """Measure gradients, variances and updates by depth, at initialisation and after some steps, and write a report."""
     if not math.isfinite(learning_rate):
         misuse(f"--learning-rate: a finite number is needed, not {learning_rate}")
-    if output.exists() and not output.is_dir():
+    if os.path.lexists(output) and not os.path.isdir(output):
         misuse(f"-o: {output.as_posix()} is a file, and a folder is needed")
     how = reading(limit, style.value)
     compilations = how.compile_all(specs)

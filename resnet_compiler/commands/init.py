@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from typing import Annotated
 
@@ -26,7 +27,7 @@ def init(
             f"`{name}` cannot be a name: write letters, digits and `_`, not starting with a digit"
         )
     path = pathlib.Path(f"{name}.yaml")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         misuse(f"{path} is there already; --force replaces it")
     text = environment().get_template("spec.yaml.j2").render(name=name)
     reporting(lambda: write_all({path: [text.encode()]}))

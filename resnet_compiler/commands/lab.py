@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 import pathlib
@@ -68,7 +69,7 @@ def degradation(
     for option, word in (("--plain", plain), ("--residual", residual)):
         if "{depth}" not in word:
             misuse(f"{option}: the name of a spec with {{depth}} in it is needed, not `{word}`")
-    if output.exists() and not output.is_dir():
+    if os.path.lexists(output) and not os.path.isdir(output):
         misuse(f"-o: {output.as_posix()} is a file, and a folder is needed")
     need_packages("lab degradation", "torch", "matplotlib")
     from resnet_compiler.diagnostics import SpecError
@@ -170,12 +171,13 @@ def _plots(table: pathlib.Path) -> dict[str, Plot]:
     from resnet_compiler.lab import degradation_rows, records
     from resnet_compiler.lab.degradation_report import degradation_plots
     from resnet_compiler.lab.gradient_plots import gradient_plots
+    from resnet_compiler.support.read import ReadError, text
 
     try:
-        text = table.read_text("utf-8")
-        if text.startswith(",".join(degradation_rows.HEADER)):
-            return degradation_plots(degradation_rows.read_csv(text))
-        return gradient_plots(records.read_csv(text))
-    except (records.RecordsError, UnicodeDecodeError, OSError) as reason:
-        why = "it is no text" if isinstance(reason, UnicodeDecodeError) else reason
+        said = text(table)
+        if said.startswith(",".join(degradation_rows.HEADER)):
+            return degradation_plots(degradation_rows.read_csv(said))
+        return gradient_plots(records.read_csv(said))
+    except (records.RecordsError, csv.Error, ReadError) as reason:
+        why = reason.reason if isinstance(reason, ReadError) else reason
         misuse(f"{table.as_posix()} is no table of `gradients` or `lab degradation`: {why}")

@@ -40,6 +40,7 @@ def show_file(
     """Print the YAML of a shipped spec or block, to read or to copy."""
     from resnet_compiler.diagnostics import did_you_mean
     from resnet_compiler.library import shipped_blocks, shipped_specs
+    from resnet_compiler.support.read import text
 
     files = {path.stem: path for path in shipped_blocks()}
     for spec in reversed(shipped_specs()):
@@ -49,7 +50,7 @@ def show_file(
     if name not in files:
         hint = "; ".join(did_you_mean(name, files))
         misuse(f"there is no shipped spec or block `{name}`" + (f"; {hint}" if hint else ""))
-    print(files[name].read_text("utf-8"), end="")
+    print(text(files[name]), end="")
 
 
 def operators(as_json: AsJson = False) -> None:

@@ -71,6 +71,7 @@ def serve(
 def _workspace(spec: SpecFile | None) -> Workspace:
     """The file itself; for a shipped spec a copy, and for none a small spec to start from, both without a file."""
     from resnet_compiler.serve.workspace import Workspace
+    from resnet_compiler.support.read import text as read_text
     from resnet_compiler.templating import environment
 
     if spec is None or spec.path is None:
@@ -78,6 +79,6 @@ def _workspace(spec: SpecFile | None) -> Workspace:
         text = environment().get_template("spec.yaml.j2").render(name=name)
         return Workspace(pathlib.Path(), None, text, name)
     if spec.display.startswith("specs/"):
-        text = spec.path.read_text("utf-8")
+        text = read_text(spec.path)
         return Workspace(pathlib.Path(), None, text, spec.path.stem)
     return Workspace.opened(spec.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 from typing import Annotated
 
@@ -40,7 +41,7 @@ def view(
     from resnet_compiler.page import page_html
 
     path = output or pathlib.Path(f"{compilation.graph.identity.name}.html")
-    if path.is_dir():
+    if os.path.isdir(path):
         misuse(f"{path.as_posix()} is a folder; give -o the page's name, such as page.html")
     if path.suffix.lower() not in (".html", ".htm"):
         misuse(f"-o: a page's name ends in .html, and `{path.as_posix()}` does not")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import codes
 from resnet_compiler.diagnostics import SpecError, error
+from resnet_compiler.support.read import beginning, opened
 
 if TYPE_CHECKING:
     import onnx
@@ -64,7 +64,7 @@ class OnnxFile:
 
     def read(self, begin: int, end: int) -> bytes:
         """A stretch of the file."""
-        with open(self.path, "rb") as stream:
+        with opened(self.path) as stream:
             stream.seek(begin)
             return stream.read(max(0, end - begin))
 
@@ -81,10 +81,8 @@ def open_model(path: str) -> OnnxFile:
     model = onnx.ModelProto()
     faults: list[str] = []
     try:
-        with open(path, "rb") as stream:
+        with opened(path) as stream:
             status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(0, "it is not a regular file")
             if status.st_size:
                 with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
                     _Walk(data, faults).fill(model, 0, len(data))
@@ -105,8 +103,7 @@ def open_model(path: str) -> OnnxFile:
 
 
 def _not_onnx(path: str, why: str) -> SpecError:
-    with open(path, "rb") as stream:
-        start = stream.read(64)
+    start = beginning(path, 64)
     notes = [what for begin, what in _BEGINNINGS if start.startswith(begin)]
     return SpecError(
         [error(codes.NOT_ONNX, f"{path} cannot be read as an ONNX model: {why}", notes=notes)]

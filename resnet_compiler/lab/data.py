@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,7 +86,7 @@ def load(name: str, seed: int = 0) -> Data:
         case "digits" | "mnist5k" if not colon:
             return _digits(seed) if source == "digits" else _mnist5k(seed)
         case "cifar10" | "folder" if place:
-            if not folder.is_dir():
+            if not os.path.isdir(folder):
                 raise DataError(f"{folder.as_posix()} is no folder")
             from resnet_compiler.lab import files
 

@@ -5,9 +5,11 @@ Nothing is unpickled, and files are checked before they are believed.
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 from resnet_compiler.lab.data import DataError
+from resnet_compiler.support.read import ReadError, content
 from resnet_compiler.weights import Array
 
 Labelled = tuple[Array, Array]
@@ -19,7 +21,8 @@ CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
+MOST_RECORDS = 2**30
+"""Bytes of a file of CIFAR-10's binary version; its own have 30 million."""
 
 
 def cifar10(folder: pathlib.Path) -> tuple[Labelled, Labelled, tuple[str, ...]]:
@@ -29,10 +32,10 @@ def cifar10(folder: pathlib.Path) -> tuple[Labelled, Labelled, tuple[str, ...]]:
         DataError: files are missing, or are not of that format.
     """
     inside = folder / "cifar-10-batches-bin"  # as the archive unpacks
-    folder = inside if inside.is_dir() else folder
+    folder = inside if os.path.isdir(inside) else folder
     seen = sorted(folder.glob("data_batch_*.bin"))
     held_out = folder / "test_batch.bin"
-    if not seen or not held_out.is_file():
+    if not seen or not os.path.isfile(held_out):
         missing = "test_batch.bin" if seen else "data_batch_*.bin"
         raise DataError(
             f"{folder.as_posix()} has no {missing}; the binary version of CIFAR-10 is needed"
@@ -48,9 +51,9 @@ def _batch(path: pathlib.Path) -> Labelled:
     import numpy as np
 
     try:
-        raw = np.fromfile(path, np.uint8)
-    except OSError as reason:
-        raise _unreadable(path, reason) from None
+        raw = np.frombuffer(content(path, MOST_RECORDS), np.uint8)
+    except ReadError as failure:
+        raise DataError(str(failure)) from None
     if not len(raw) or len(raw) % RECORD:
         raise DataError(
             f"{path.as_posix()} has {len(raw):,} bytes, which is no whole number of images of {RECORD:,} each: "
@@ -78,11 +81,12 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
     """
     try:
         import numpy as np
-        from PIL import Image
+        import PIL  # noqa: F401
     except ImportError:
         raise DataError("pictures need pillow: pip install 'resnet-compiler[lab]'") from None
+    from resnet_compiler.support.pictures import SUFFIXES, is_grey, read_picture
 
-    classes = sorted(each for each in folder.iterdir() if each.is_dir())
+    classes = sorted(each for each in folder.iterdir() if os.path.isdir(each))
     found = [
         (path, label)
         for label, each in enumerate(classes)
@@ -100,11 +104,10 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
     images: list[Array] = []
     for path, _ in found:
         try:
-            with Image.open(path) as picture:
-                is_grey = picture.mode in ("1", "L", "LA")
-                images.append(np.asarray(picture.convert("L" if is_grey else "RGB")))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as reason:
-            raise _unreadable(path, reason) from None
+            picture = read_picture(path)
+        except ReadError as failure:
+            raise DataError(str(failure)) from None
+        images.append(np.asarray(picture.convert("L" if is_grey(picture) else "RGB")))
         if images[-1].shape[:2] != images[0].shape[:2]:
             first, here = (" × ".join(map(str, each.shape[:2])) for each in (images[0], images[-1]))
             raise DataError(
@@ -118,8 +121,3 @@ def pictures(folder: pathlib.Path) -> tuple[Array, Array, tuple[str, ...]]:
     else:
         stacked = np.stack(images)[:, None]
     return stacked, labels, tuple(each.name for each in classes)
-
-
-def _unreadable(path: pathlib.Path, reason: Exception) -> DataError:
-    text = (reason.strerror if isinstance(reason, OSError) else None) or "it is no picture"
-    return DataError(f"{path.as_posix()} cannot be read: {text.lower()}")

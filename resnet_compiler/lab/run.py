@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from resnet_compiler.checkpoints.stored import brief
 from resnet_compiler.graph import Graph
 from resnet_compiler.lab import folder, saved
 from resnet_compiler.lab.augmentation import Epoch, Images, on_device
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Ending = Literal["all epochs", "accuracy reached", "diverged"]
+_NETWORK, _MOMENTUM = "network.", "momentum."
+"""How the names of tensors in a checkpoint begin."""
 EVALUATED = 512
 """Held-out images at once."""
 
@@ -123,11 +126,11 @@ class Run:
         sums = self.workers.add_up(self.sums)
         if not self.workers.is_first:
             return
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors = {f"{_NETWORK}{name}": each for name, each in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
             momentum = self.optimizer.state.get(parameter, {}).get("momentum_buffer")
             if momentum is not None:
-                tensors[f"momentum.{name}"] = momentum
+                tensors[f"{_MOMENTUM}{name}"] = momentum
         record = {
             "step": self.step,
             "rows": [asdict(row) for row in self.rows],
@@ -135,18 +138,49 @@ class Run:
         }
         saved.save(where / folder.CHECKPOINTS, self.step, {**tensors, "sums": sums}, record)
 
+    def misfit(self, checkpoint: saved.Saved) -> str | None:
+        """Why a checkpoint is not one of this run, or None where it is: `load` takes it then."""
+        held, record = dict(checkpoint.tensors), checkpoint.record
+        wanted = {f"{_NETWORK}{name}": each for name, each in self.network.state_dict().items()}
+        wanted["sums"] = self.sums
+        for name, parameter in self.network.named_parameters():
+            if f"{_MOMENTUM}{name}" in held:
+                wanted[f"{_MOMENTUM}{name}"] = parameter
+        for name in dict.fromkeys([*wanted, *held]):
+            one, other = wanted.get(name), held.get(name)
+            if one is None or other is None:
+                return f"it {'lacks' if other is None else 'has'} a tensor `{brief(name)}`"
+            if (one.shape, one.dtype) != (other.shape, other.dtype):
+                return f"its tensor `{brief(name)}` is not the network's"
+        try:
+            step, rows = record["step"], [Row(**row) for row in record["rows"]]
+            if type(step) is not int or record["ending"] not in (None, *get_args(Ending)):
+                raise ValueError
+            for row in rows:
+                numbers = (row.epoch, row.step)
+                shares = (row.loss, row.training_error, row.held_out_error, row.rate)
+                if {*map(type, numbers)} != {int} or not {*map(type, shares)} <= {int, float}:
+                    raise ValueError
+        except (LookupError, TypeError, ValueError):
+            return "its record is not one of a training run"
+        ended, under_way = divmod(step, self.steps_per_epoch)
+        possible = (ended,) if under_way else (ended - 1, ended)  # the last step is saved, too
+        if not 0 <= ended <= self.settings.epochs or len(rows) not in possible:
+            return f"it stands at step {step} after {len(rows)} epochs, where no run can be"
+        return None
+
     def load(self, checkpoint: saved.Saved) -> None:
         """Stand where the checkpoint does. Of several processes only the first is given one: see `_go_on`."""
         held = checkpoint.tensors
         state = {
-            name.removeprefix("network."): value
+            name.removeprefix(_NETWORK): value
             for name, value in held.items()
-            if name.startswith("network.")
+            if name.startswith(_NETWORK)
         }
         self.network.load_state_dict(state)
         for name, parameter in self.network.named_parameters():
-            if f"momentum.{name}" in held:
-                momentum = held[f"momentum.{name}"].to(parameter.device)
+            if f"{_MOMENTUM}{name}" in held:
+                momentum = held[f"{_MOMENTUM}{name}"].to(parameter.device)
                 kept = self.optimizer.state[parameter]["momentum_buffer"] = (
                     parameter.detach().clone()
                 )

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.lab import LabError
 from resnet_compiler.output import write_all
+from resnet_compiler.support.read import ReadError, decoding, opened, parsed_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 KEPT = 2
 _KEY = "resnetc"
 """The one entry of the header's metadata: of several, safetensors writes now this one first and now that."""
+_TYPES = ("float64", "float32", "int64")
+"""The types of what is saved: sums, weights and momenta, counters."""
 _NAME = re.compile(r"checkpoint-([0-9]{9})\.safetensors")
 
 
@@ -53,12 +57,18 @@ def save(
     write_all({path: [to_bytes(on_cpu, {_KEY: json.dumps(account)})]})
     earlier = [each for each in _all(folder) if each.name < path.name][:-KEPT:-1]
     for each in _all(folder):
-        if each != path and each not in earlier:
+        if each != path and each not in earlier and not os.path.isdir(each):
             each.unlink(missing_ok=True)
 
 
-def newest(folder: pathlib.Path) -> tuple[Saved | None, list[str]]:
+def newest(
+    folder: pathlib.Path, misfit: Callable[[Saved], str | None] = lambda saved: None
+) -> tuple[Saved | None, list[str]]:
     """The newest checkpoint that is sound, if there is any; and a line for each newer one that was refused.
+
+    Args:
+        folder: where they are.
+        misfit: says why one is not of the run that goes on, or None where it is.
 
     Raises:
         LabError: there are checkpoints, and none is sound.
@@ -66,7 +76,11 @@ def newest(folder: pathlib.Path) -> tuple[Saved | None, list[str]]:
     refused: list[str] = []
     for path in reversed(_all(folder)):
         try:
-            return read(path), refused
+            found = read(path)
+            why = misfit(found)
+            if why is None:
+                return found, refused
+            refused.append(f"{path.as_posix()} is refused: {why}")
         except LabError as reason:
             refused.append(str(reason))
     if refused:
@@ -82,15 +96,20 @@ def read(path: pathlib.Path) -> Saved:
     Raises:
         LabError: it is cut off, or damaged, or is none.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
+    damaged = "it is cut off or damaged"
     try:
-        with safe_open(path, "pt") as file:
-            account = json.loads((file.metadata() or {}).get(_KEY, "{}"))
+        opened(path, follow=False).close()  # a regular file of the run, and no link
+        with decoding(path, damaged), safe_open(path, "pt") as file:
+            account = parsed_json(path, (file.metadata() or {}).get(_KEY, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError):
-        raise LabError(f"{path.as_posix()} is refused: it is cut off or damaged") from None
-    record = account.get("record", {})
+    except ReadError as failure:
+        raise LabError(f"{path.as_posix()} is refused: {failure.reason}") from None
+    others = {str(each.dtype) for each in tensors.values()} - {f"torch.{kind}" for kind in _TYPES}
+    if not isinstance(account, dict) or not isinstance(account.get("record"), dict) or others:
+        raise LabError(f"{path.as_posix()} is refused: it is no checkpoint of a training run")
+    record = account["record"]
     if account.get("sha256") != _digest(tensors, record):
         raise LabError(f"{path.as_posix()} is refused: its content is not what was written")
     return Saved(path, tensors, record)
@@ -98,7 +117,7 @@ def read(path: pathlib.Path) -> Saved:
 
 def _all(folder: pathlib.Path) -> list[pathlib.Path]:
     """The checkpoints in a folder, oldest first."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 

@@ -172,7 +172,7 @@ def _go_on(run: Run, where: pathlib.Path, listener: Listener) -> None:
     workers = run.workers
     step = None
     if workers.is_first:
-        checkpoint, refused = saved.newest(where / folder.CHECKPOINTS)
+        checkpoint, refused = saved.newest(where / folder.CHECKPOINTS, run.misfit)
         for line in refused:
             listener.note(f"{line}; the one before it is used")
         if checkpoint is not None:

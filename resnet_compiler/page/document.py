@@ -10,6 +10,7 @@ from typing import Any
 
 from resnet_compiler.characters import HIDDEN
 from resnet_compiler.library import data_folder
+from resnet_compiler.support.read import text
 from resnet_compiler.templating import environment
 
 SCRIPTS = (
@@ -23,8 +24,8 @@ STYLES = ("base", "diagram", "panes", "regions")
 def document(data: dict[str, Any]) -> str:
     """The HTML of a page. Everything that comes from a spec stands in the data, but for the title."""
     folder = data_folder("templates") / "page"
-    style = "\n".join((folder / f"{name}.css").read_text("utf-8") for name in STYLES)
-    scripts = [(folder / f"{name}.js").read_text("utf-8") for name in SCRIPTS]
+    style = "\n".join(text(folder / f"{name}.css") for name in STYLES)
+    scripts = [text(folder / f"{name}.js") for name in SCRIPTS]
     script = '"use strict";\n(() => {\n' + "\n".join(scripts) + "})();\n"
     network = data["network"]
     return (
@@ -45,8 +46,8 @@ _ACTING = re.compile(f"[<>&{HIDDEN}\ud800-\udfff]")
 
 def json_in_html(value: Any) -> str:
     """A value as JSON that can stand in a script element: no character in it acts on HTML, or cannot be seen."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _ACTING.sub(lambda match: _escape(match[0]), text)
+    plain = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ACTING.sub(lambda match: _escape(match[0]), plain)
 
 
 def _escape(character: str) -> str:

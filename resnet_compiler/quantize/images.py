@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,12 @@ from resnet_compiler.graph import INPUT
 from resnet_compiler.images import preprocessed
 from resnet_compiler.interface import Preprocess
 from resnet_compiler.quantize.calibration import CalibrationError, Feed
+from resnet_compiler.support.read import ReadError, files_below
 from resnet_compiler.weights import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
 BATCH = 8
 
 
@@ -44,7 +44,9 @@ def calibration_feeds(
     import numpy as np
 
     source = (
-        _pictures(path, shape, preprocess) if path.is_dir() else _array(path, shape, preprocess)
+        _pictures(path, shape, preprocess)
+        if os.path.isdir(path)
+        else _array(path, shape, preprocess)
     )
     waiting: list[Array] = []
     count = 0
@@ -83,24 +85,12 @@ def _array(
     """The images of an array file, one by one."""
     import numpy as np
 
+    from resnet_compiler.support.arrays import read_array
+
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(loaded, np.ndarray):
-            names = loaded.files
-            name = names[0] if len(names) == 1 else "images"
-            if name not in names:
-                held = ", ".join(names[:5]) or "nothing"
-                raise CalibrationError(f"{path} holds {held}, and no array `images`")
-            loaded = loaded[name]
-    except CalibrationError:
-        raise
-    except OSError as reason:
-        why = (reason.strerror or str(reason)).lower()
-        raise CalibrationError(f"{path} cannot be read: {why}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile):
-        raise CalibrationError(
-            f"{path} cannot be read: it is no .npy or .npz file of numbers"
-        ) from None
+        loaded = read_array(path)
+    except ReadError as failure:
+        raise CalibrationError(str(failure)) from None
     channels = shape[0]
     if loaded.ndim != 4:
         raise CalibrationError(f"{path}: four dimensions are needed, and there are {loaded.ndim}")
@@ -124,17 +114,20 @@ def _pictures(
 ) -> Iterator[Array]:
     """The pictures of a folder and those below, one by one, each brought to the size that the model takes."""
     import numpy as np
-    from PIL import Image, UnidentifiedImageError
 
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    from resnet_compiler.support.pictures import SUFFIXES, read_picture
+
+    try:
+        files = files_below(folder, SUFFIXES)
+    except ReadError as failure:
+        raise CalibrationError(str(failure)) from None
     if not files:
         raise CalibrationError(f"{folder} holds no pictures ({', '.join(SUFFIXES)})")
     for path in files:
         try:
-            with Image.open(path) as picture:
-                image = picture.convert("L" if shape[0] == 1 else "RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as reason:
-            raise CalibrationError(f"{path} cannot be read as a picture: {reason}") from None
+            image = read_picture(path).convert("L" if shape[0] == 1 else "RGB")
+        except ReadError as failure:
+            raise CalibrationError(str(failure)) from None
         if preprocess is None or not preprocess.changes_size:
             image = _fitted(image, shape[1:])
         values = np.asarray(image, np.uint8)

@@ -97,7 +97,7 @@ def again(number: int) -> tuple[str | None, float, int]:
         done = resnetc("check", SPEC, folder=pathlib.Path(folder), patience=PATIENCE)
     wrong = [
         f"exit {done.exit}" if done.exit not in (0, 1) else "",
-        "a traceback" if "Traceback" in done.stderr else "",
+        "a fault of the compiler" if done.is_fault else "",
         f"{done.cpu:.1f} s" if done.cpu > LIMIT else "",
         f"{done.peak / MIB:.0f} MB" if done.peak > MOST else "",
     ]

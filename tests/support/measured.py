@@ -32,6 +32,11 @@ class Run:
     cpu: float
     peak: int
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether the compiler itself is to blame: whatever it was given, that is not to happen."""
+        return self.exit == 4 or "Traceback" in self.stderr or "a fault of resnetc" in self.stderr
+
 
 def resnetc(*arguments: str, folder: pathlib.Path, patience: float) -> Run:
     """A `resnetc` command in a folder, stopped after ``patience`` seconds."""

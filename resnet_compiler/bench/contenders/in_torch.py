@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.bench.jobs import IMAGE, WEIGHTS, Job, Running
+from resnet_compiler.support.arrays import read_array
+from resnet_compiler.support.read import text
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +35,7 @@ def emitted_module(job: Job, file: str) -> types.ModuleType:
     """An emitted source as a module, listed like an imported one so that torch can trace it."""
     module = types.ModuleType("emitted_network")
     sys.modules[module.__name__] = module
-    source = job.path(file).read_text("utf-8")
+    source = text(job.path(file))
     exec(compile(source, file, "exec"), vars(module))
     return module
 
@@ -48,10 +50,9 @@ def weights(job: Job) -> dict[str, torch.Tensor]:
 
 def image(job: Job) -> torch.Tensor:
     """The images, (batch, channels, height, width), where and how the job wants them."""
-    import numpy as np
     import torch
 
-    values = torch.from_numpy(np.load(job.path(IMAGE))[: job.batch])
+    values = torch.from_numpy(read_array(job.path(IMAGE))[: job.batch])
     given: torch.Tensor = placed(values, job)
     return given
 

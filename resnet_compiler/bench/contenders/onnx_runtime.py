@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resnet_compiler.bench.jobs import IMAGE, CannotRun, Contender, Job, Running
+from resnet_compiler.support.arrays import read_array
 
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -26,7 +27,7 @@ def _session(job: Job) -> Running:
     if wanted not in session.get_providers():
         raise CannotRun(f"{wanted} could not be started")
     given = session.get_inputs()[0]
-    image = np.load(job.path(IMAGE))[: job.batch]
+    image = read_array(job.path(IMAGE))[: job.batch]
     binding = session.io_binding()
     if given.type == "tensor(bfloat16)":
         from ml_dtypes import bfloat16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resnet_compiler.bench.jobs import IMAGE, Contender, Job, Running
+from resnet_compiler.support.arrays import read_array
 
 HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 """What it computes in; of its own accord it would compute in bfloat16 where a processor can."""
@@ -23,7 +24,7 @@ def _compiled(job: Job) -> Running:
         "PERFORMANCE_HINT": "LATENCY",
     }
     model = core.read_model(job.path(_file(job.precision)))
-    image = np.load(job.path(IMAGE))[: job.batch]
+    image = read_array(job.path(IMAGE))[: job.batch]
     model.reshape(list(image.shape))
     request = core.compile_model(model, "CPU", settings).create_infer_request()
     request.set_input_tensor(openvino.Tensor(image))

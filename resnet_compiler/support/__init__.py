@@ -1,0 +1,1 @@
+"""What every part of the compiler rests on: reading files that others made."""
