@@ -8,7 +8,7 @@ from types import MappingProxyType
 from resnet_compiler import blocks, codes, definitions, layers
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
-from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
+from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, Wanted
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage
 from resnet_compiler.maker import NOTHING, Maker, Place
 from resnet_compiler.operators import OPERATORS
@@ -31,10 +31,10 @@ def elaborate(maker: Maker, identity: Identity) -> Graph | None:
             defaults[name] = Bound(UNKNOWN)
             with maker.findings.attempt():
                 try:
-                    defaults[name] = words.bind(given)
+                    defaults[name] = words.bind(given, Wanted("layer", f"`{name}`", name))
                 except SpecError as refusal:
                     meant = next((each.meant for each in refusal.diagnostics), None)
-                    if meant is not None:
+                    if meant is not None and maker.vocabulary.knows(meant):
                         defaults[name] = Bound(BlockCall(meant))
                     raise
     base = words.extended(defaults)
@@ -83,7 +83,8 @@ def _check_defaults(maker: Maker) -> None:
         if word not in OPERATORS:
             summary = f"there is no operator `{word}` to have defaults"
             at = locate_key(maker.network.root, ("defaults", word))
-            maker.findings.tell(misspelt(codes.UNKNOWN_WORD, summary, at, word, OPERATORS))
+            refusal = misspelt(codes.UNKNOWN_WORD, summary, at, word, OPERATORS, kind="layer")
+            maker.findings.tell(refusal)
             continue
         known = OPERATORS[word].attributes()
         for name, located in attributes.items():
@@ -118,7 +119,8 @@ def _depth(maker: Maker, stage: definitions.Stage, top: Environment) -> int:
     """A stage's number of blocks; 1 where that is wrong, so that one of them is looked at."""
     with maker.findings.attempt():
         try:
-            return integer(top.evaluate(stage.depth), 1)
+            wanted = Wanted("number", "`depth`, the number of blocks,", "depth")
+            return integer(top.evaluate(stage.depth, wanted), 1)
         except ValueError as reason:
             summary = f"`depth`, the number of blocks: {reason}"
             raise maker.failure(codes.WRONG_VALUE, summary, stage.depth.span) from None
@@ -155,13 +157,18 @@ def _stage(
         with maker.findings.tracing(name, stage.span), maker.findings.attempt():
             maker.step(stage.span, len(stage.arguments) + len(top.bindings) // 64)
             arguments = {
-                key: _per_block(maker, key, argument, here, index, depth)
+                key: _per_block(maker, stage, key, argument, here, index, depth)
                 for key, argument in stage.arguments.items()
             }
             if index == 0:
                 if stage.stride is not None:
-                    arguments["stride"] = here.bind(stage.stride)
-                arguments |= {key: here.bind(argument) for key, argument in stage.first.items()}
+                    wanted = Wanted("number", "`stride`", "stride")
+                    arguments["stride"] = here.bind(stage.stride, wanted)
+                word = str(stage.block.value)
+                arguments |= {
+                    key: here.bind(argument, blocks.wanted_for(maker, word, key))
+                    for key, argument in stage.first.items()
+                }
             call = _block_of(maker, stage, here)
             place = Place("", here, {})
             value = blocks.make_block(
@@ -202,10 +209,16 @@ def _block_of(maker: Maker, stage: definitions.Stage, here: Environment) -> Bloc
 
 
 def _per_block(
-    maker: Maker, key: str, argument: Located, here: Environment, index: int, depth: int
+    maker: Maker,
+    stage: definitions.Stage,
+    key: str,
+    argument: Located,
+    here: Environment,
+    index: int,
+    depth: int,
 ) -> Bound:
     """A stage's argument for one of its blocks: a list gives one value per block."""
-    origin = argument.entry
+    origin, name = argument.entry, argument.key
     if isinstance(argument.value, tuple):
         if len(argument.value) != depth:
             summary = f"`{key}` lists {len(argument.value)} values for {depth} blocks"
@@ -215,8 +228,9 @@ def _per_block(
             return Bound(UNKNOWN)
         argument = argument.value[index]
         origin = argument.span
+    wanted = blocks.wanted_for(maker, str(stage.block.value), key)
     with maker.findings.attempt():
-        return replace(here.bind(argument), origins=(origin,))
+        return replace(here.bind(argument, wanted), origins=(origin,), key=name)
     return Bound(UNKNOWN)
 
 

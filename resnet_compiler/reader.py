@@ -21,6 +21,7 @@ from resnet_compiler import codes
 from resnet_compiler.codes import Code
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
+from resnet_compiler.slips import slip_at
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence, Value
 
 
@@ -326,6 +327,8 @@ class _Reader:
         at = min(self.last if at is None else at, last)
         if self.text.startswith("\t", at):
             summary, hint = "a tab cannot stand here", "use spaces"
+        elif slip := slip_at(self.text, at, opening, wording):
+            at, summary, hint = slip
         word = _WORD.match(self.text, at)
         more = [] if opening is None else [Label(self.span(opening, opening + 1), "begun here")]
         self.report(
