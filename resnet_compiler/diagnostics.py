@@ -9,7 +9,7 @@ from typing import Literal
 
 from resnet_compiler.codes import Code
 from resnet_compiler.habits import Kind, called_here, elsewhere, instead
-from resnet_compiler.spelling import digits, is_same, is_surely, near, nearest
+from resnet_compiler.spelling import digits, is_same, is_slip, is_surely, near, nearest
 
 Severity = Literal["error", "warning"]
 
@@ -177,20 +177,23 @@ def _way_out(
     is_foreign = kind == "layer" and elsewhere(word) is not None
     said = instead(word, kind)
     if (said or is_foreign) and not any(is_same(word, each) for each in candidates):
-        by_name = f"near it by name: {quoted(candidates)}, for something else" if candidates else ""
-        return tuple(filter(None, [said or by_name])), None, False
+        are = "are" if len(candidates) > 1 else "is"
+        others = f"; {quoted(candidates)} {are} near by name alone" if candidates else ""
+        return (said or f"there is no `{word}` here{others}",), None, False
     if not candidates:
         return (), None, False
     meant = candidates[0]
-    if digits(word) != digits(meant) and not is_surely(word, meant):
-        return (f"did you mean {quoted(candidates, 'or')}?",), None, False
+    slips = tuple(each for each in candidates if is_slip(word, each))
+    is_other = digits(word) != digits(meant) and not is_surely(word, meant)
+    if is_other or len(slips) > 1:
+        return (f"did you mean {quoted(slips or candidates, 'or')}?",), None, False
     return (f"did you mean `{meant}`?",), meant, is_surely(word, meant, known)
 
 
 def quoted(words: Iterable[str], last: str = "and") -> str:
     """Words in backquotes, with commas and ``last`` between."""
     shown = [f"`{word}`" for word in words]
-    return f" {last} ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+    return f" {last} ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
 
 
 def word_span(span: Span, text: str, word: str) -> Span | None:

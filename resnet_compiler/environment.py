@@ -21,7 +21,7 @@ from resnet_compiler.diagnostics import (
     misspelt,
     word_span,
 )
-from resnet_compiler.expressions import CONSTANTS, ExpressionError, evaluate, names_in
+from resnet_compiler.expressions import CONSTANTS, ExpressionError, evaluate, names_in, shown
 from resnet_compiler.habits import FLAGS, NUMBERS, VALUES
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
@@ -35,22 +35,6 @@ _DEEPEST_DERIVED = 4
 _SHORT = 400
 """The square of how many letters an expression may have that is no more work than a layer. Long ones are that and more."""
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
-
-
-def _shown(value: object) -> str:
-    """A value as an expression would have it."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, tuple):
-        plain = len(value) <= 8 and not any(isinstance(each, tuple) for each in value)
-        return f"[{', '.join(map(_shown, value))}]" if plain else f"a list of {len(value):,}"
-    return (
-        "none"
-        if value is None
-        else str(value).lower()
-        if value is True or value is False
-        else str(value)
-    )
 
 
 class Unknown:
@@ -257,7 +241,7 @@ class Environment:
         known = [
             (name, self.bindings[name].value) for name in names_in(text) if name in self.bindings
         ]
-        return ", ".join(f"{name} = {_shown(value)}" for name, value in known)
+        return ", ".join(f"{name} = {shown(value)}" for name, value in known)
 
     def derivation(self, text: str, value: object, depth: int = 0) -> list[str]:
         """An expression with its names' values filled in, and before it how those came about."""
@@ -270,8 +254,8 @@ class Environment:
             lines += above[:-1] + [f"{name} = {line}" for line in above[-1:]]
         is_arithmetic = not _SINGLE_WORD.fullmatch(text.strip()) and " if " not in text
         if bound and is_arithmetic:
-            filled = _NAME.sub(lambda m: _shown(bound[m[0]].value) if m[0] in bound else m[0], text)
-            lines.append(f"{text.strip()} = {filled.strip()} = {_shown(value)}")
+            filled = _NAME.sub(lambda m: shown(bound[m[0]].value) if m[0] in bound else m[0], text)
+            lines.append(f"{text.strip()} = {filled.strip()} = {shown(value)}")
         return list(dict.fromkeys(lines))
 
     def _expression(self, text: str, span: Span, wanted: Wanted | None = None) -> Any:

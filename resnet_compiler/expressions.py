@@ -103,6 +103,22 @@ def evaluate(text: str, lookup: Lookup) -> Any:
         raise ExpressionError("it nests too deeply") from None
 
 
+def shown(value: object) -> str:
+    """A value as an expression would have it."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, tuple):
+        plain = len(value) <= 8 and not any(isinstance(each, tuple) for each in value)
+        return f"[{', '.join(map(shown, value))}]" if plain else f"a list of {len(value):,}"
+    return (
+        "none"
+        if value is None
+        else str(value).lower()
+        if value is True or value is False
+        else str(value)
+    )
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """The names an expression reads, the outer ones first; empty when it is no expression."""
     try:

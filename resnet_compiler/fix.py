@@ -74,11 +74,7 @@ class _Fixer:
 
     def run(self) -> Fixed:
         start = Fixed(self._compile({}))
-        kept = self._helpful(start, self._applicable(start.compilation))
-        before = {file: start.compilation.texts.get(file, "") for file in kept.after}
-        for file in before.keys() - start.compilation.texts.keys():
-            before[file] = self._compile({}).texts.get(file, "")
-        return replace(kept, before=before)
+        return self._helpful(start, self._applicable(start.compilation))
 
     def _helpful(self, start: Fixed, fixes: list[Fix]) -> Fixed:
         """What comes of those fixes that help: all of them, or of each half those that do."""
@@ -108,11 +104,12 @@ class _Fixer:
         return found
 
     def _with(self, found: Fixed, fixes: list[Fix]) -> Fixed:
-        after = dict(found.after)
+        before, after = dict(found.before), dict(found.after)
         for file in dict.fromkeys(fix.span.file for fix in fixes):
             here = [fix for fix in fixes if fix.span.file == file]
+            before.setdefault(file, found.compilation.texts[file])
             after[file] = apply(found.compilation.texts[file], here)
-        return Fixed(self._compile(after), after=after, count=found.count + len(fixes))
+        return Fixed(self._compile(after), before, after, found.count + len(fixes))
 
     def _compile(self, after: Mapping[str, str]) -> Compilation:
         self.compiled += 1

@@ -7,6 +7,27 @@ import re
 Slip = tuple[int, str, str]
 """Where it is (the offset of a character), what is wrong, and what to write."""
 
+BAD_ESCAPE = "an escape names no character"
+MISTAKES = (  # what both parsers' wordings have in common, what we say, what to write
+    ("mapping values are not", "a `:` cannot stand here", "quote a text that holds `: `"),
+    ("entries are not allowed", "a list cannot begin here", "begin it on the next line"),
+    ("alphabetic or numeric", "a plain value cannot begin with `*` or `&`", 'quote it: `"*"`'),
+    ("node content", "a value is missing", "write it out; `null` stands for none"),
+    ("expected ',' or", "a bracket is not closed, or a comma is missing", "write `]` or `}`"),
+    ("expected ':'", "a key lacks its `:`", "write `key: value`"),
+    ("unknown escape", "an unknown escape in double quotes", "use single quotes"),
+    ("invalid Unicode", BAD_ESCAPE, ""),
+    ("of stream|unexpected document", "a quoted text is never closed", "close the quote"),
+    (
+        "expected key|'-' indicator|<block end>|<document start>",
+        "the text does not continue what stands above it",
+        "indent the keys of one mapping alike, and the items of one list alike",
+    ),
+    ("a tab", "a tab cannot stand here", "use spaces"),
+    ("cannot start any token", "a plain value cannot begin like this", "put it in quotes"),
+    ("", "the text is not valid YAML", ""),
+)
+
 _NO_SPACE = re.compile(r"(?<![\w.\"':/])([A-Za-z_][\w.]*):(?=[^\s:/,}\]])([^\s,}\]]*)")
 _KEY = re.compile(r"([\w.\"'{}*]+)[ ]*:(?=\s|$)", re.M)
 
@@ -40,8 +61,9 @@ def _no_space(text: str, at: int) -> Slip | None:
     found = _NO_SPACE.search(text, line, at) or _NO_SPACE.search(text, above, at)
     if found is None:
         return None
-    summary = f"a space is missing behind the colon of `{found[0][:40]}`"
-    return found.start(), summary, f"write `{found[1]}: {found[2]}`"
+    value = found[2] if found[2][0] not in "{[" and len(found[2]) <= 40 else "…"
+    summary = f"a space is missing behind the colon of `{found[1]}:{value}`"
+    return found.start(), summary, f"write `{found[1]}: {value}`"
 
 
 def _no_dash(text: str, at: int, opening: int) -> Slip | None:
