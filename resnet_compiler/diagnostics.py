@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from resnet_compiler.codes import Code
-from resnet_compiler.habits import Kind, called_here, elsewhere, instead
+from resnet_compiler.habits import Kind, called_here, instead, is_another
 from resnet_compiler.spelling import digits, is_same, is_slip, is_surely, near, nearest
 
 Severity = Literal["error", "warning"]
@@ -174,7 +174,7 @@ def _way_out(
     if called is not None:
         return (f"`{word}` is called `{called}` here",), called, is_surely(word, called, known)
     candidates = near(word, known) or near(word.lower(), known)
-    is_foreign = kind == "layer" and elsewhere(word) is not None
+    is_foreign = is_another(word, kind)
     said = instead(word, kind)
     if (said or is_foreign) and not any(is_same(word, each) for each in candidates):
         are = "are" if len(candidates) > 1 else "is"

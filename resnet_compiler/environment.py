@@ -308,7 +308,7 @@ class Environment:
             failure.word,
             failure.known or [*self.bindings, *CONSTANTS],
             otherwise=() if failure.known else names,
-            kind="name",
+            kind="function" if failure.known else "name",
             text=text,
         )
         return replace(found, help=meant.help, fix=meant.fix)

@@ -11,8 +11,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-Kind = Literal["layer", "key", "name"]
-"""What a word is for: an operator or block; an attribute, a parameter or another key; a name that the spec gives."""
+Kind = Literal["layer", "key", "function", "name"]
+"""What a word is for: an operator or block; an attribute, a parameter or another key; a function of an expression; a name
+that the spec gives."""
 
 LAYERS: Mapping[str, str] = {
     "activation": "act",
@@ -186,6 +187,14 @@ _NAMES = """
 ELSEWHERE = frozenset(_NAMES.split())
 """Operators and functions of PyTorch and ONNX. A word that is one of these is not misspelt."""
 
+_NAMES_OF_ATTRIBUTES = """
+alpha axes axis beta chunks dims end ends full gamma heads init keepdim keepdims lambd mode nhead num_channels num_features
+num_heads offsets output_padding perm reduce reduction running_mean running_var scale_factor shape size spatial start_dim
+starts step steps value values var weight weights
+"""
+OTHER_KEYS = frozenset(_NAMES_OF_ATTRIBUTES.split())
+"""Attributes of PyTorch and ONNX that mean something else than those of nearly the same name here."""
+
 _BY_LETTERS = {each.replace("_", ""): each for each in sorted(ELSEWHERE | LAYERS.keys())}
 
 
@@ -193,6 +202,13 @@ def elsewhere(word: str) -> str | None:
     """The operator or function of PyTorch, ONNX or common use that a word names, or None."""
     plain = re.sub(r"[_-]", "", word.lower())
     return _BY_LETTERS.get(plain) or _BY_LETTERS.get(re.sub(r"[123]d$", "", plain))
+
+
+def is_another(word: str, kind: Kind) -> bool:
+    """Whether a word means something elsewhere, and so is not misspelt."""
+    if kind == "key":
+        return word.lower() in OTHER_KEYS
+    return kind in ("layer", "function") and elsewhere(word) is not None
 
 
 def called_here(word: str, known: Collection[str], kind: Kind) -> str | None:

@@ -9,10 +9,12 @@ import pytest
 
 from resnet_compiler import console, fix
 from resnet_compiler.diagnostics import Fix, Span
-from resnet_compiler.library import SpecFile, shipped_specs
+from resnet_compiler.library import SpecFile, find_spec, shipped_specs
 from resnet_compiler.limits import DEFAULT_LIMITS
 from resnet_compiler.pipeline import compile_file
+from resnet_compiler.render import render
 from resnet_compiler.spelling import is_surely, nearest
+from resnet_compiler.watch import files_read
 
 NET = """\
 # a comment
@@ -244,3 +246,20 @@ def test_as_many_are_mended_as_is_said(
     (left,) = reader.fix_all(["specs/net.yaml"], unsafe=False, write=True)
     assert left.valid and capsys.readouterr().out == "./specs/net.yaml: 2 fixes\n"
     assert (tmp_path / "specs" / "net.yaml").read_text() == NET
+
+
+def test_a_folder_of_ones_own_called_specs_is_ones_own(tmp_path: pathlib.Path) -> None:
+    """Its files have other names in messages than the shipped ones, also where they are called alike."""
+    path = tmp_path / "specs" / "imagenet" / "resnet18.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("name: mine\nextends: resnet18\nact: {relu: {inplac: true}}\nimput: {}\n")
+    found = compile_file(find_spec("specs/imagenet/resnet18.yaml"))
+    own, shipped = "./specs/imagenet/resnet18.yaml", "specs/imagenet/resnet18.yaml"
+    assert found.texts[own] == path.read_text() and "name: resnet18" in found.texts[shipped]
+    assert {each.span.file for each in found.diagnostics if each.span} == {own}
+    assert [Span(file, 1, 1, 1, 1).is_shipped for file in (own, shipped)] == [False, True]
+    assert [path.resolve() for path in files_read(found)][:1] == [path]
+    annotation = render(found.diagnostics, "github")
+    assert f"file={shipped}," in annotation  # as GitHub knows the user's file
+    after = fix.fixed(find_spec(own), DEFAULT_LIMITS).after
+    assert after == {own: path.read_text().replace("imput", "input")}
