@@ -261,6 +261,10 @@ def _head(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
     return {f"{prefix}{leaf}": arrays[f"fc.{leaf}"] for leaf in ("weight", "bias")}
 
 
+def _classes(count: int) -> dict[str, Array]:
+    return {"fc.weight": np.ones((count, 16), np.float32), "fc.bias": np.ones(count, np.float32)}
+
+
 OTHER = {"projector.0.weight": np.ones((7, 5), np.float32), "queue": np.ones(3, np.float32)}
 RENAMED = {
     "one prefix": lambda own: _under("backbone.body.", own),
@@ -278,6 +282,7 @@ RENAMED = {
         _under("encoder_q.", _without_head(own) | {"fc.0.weight": OTHER["projector.0.weight"]})
         | _under("encoder_k.", _without_head(own))
     ),
+    "another head": lambda own: _under("backbone.", own | _classes(7)),
     "a teacher": lambda own: (
         _under("teacher.", {n: a + 1 for n, a in own.items()}) | _under("student.", own)
     ),
@@ -291,6 +296,10 @@ def test_the_line_that_is_told_loads(case: str, saved: Any, tmp_path: pathlib.Pa
     found = refusal(saved(state_dict), net())
     made = eval(told(found), {"state_dict": state_dict})
     path = saved(made)
+    if case == "another head":
+        assert found.help[1] == "its head has 7 classes: load it with `--num-classes 7`"
+        assert check_weights(path, net(), classes=7) == ()
+        return
     if any("--num-classes 10" in help for help in found.help):
         assert case == "encoders with a projection"
         (said,) = check_weights(path, net(), classes=10)

@@ -254,6 +254,10 @@ def _renamed(way: Renaming, written: Mapping[str, Shape], graph: Graph) -> list[
     if way.beside:
         names = _joined([f"`{brief(each)}`" for each in way.beside])
         help.append(f"another network of these shapes is under {names}")
+    if way.classes is not None:
+        help.append(
+            f"its head has {way.classes:,} classes: load it with `--num-classes {way.classes}`"
+        )
     if way.missing:
         layer, classes = head_layers(graph)[0], graph[graph.output].shape[0]
         help.append(

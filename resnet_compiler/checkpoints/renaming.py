@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resnet_compiler.checkpoints.stored import brief
 
@@ -20,13 +20,14 @@ _SAMPLED = 8
 class Renaming:
     """Prefixes of a file's names with what stands for them in the network's, and those that are left out.
 
-    ``missing`` are names of the network that no tensor of the file gets: its head, or none. ``beside`` are prefixes that
-    hold the network too.
+    ``missing`` are names of the network that no tensor of the file gets: its head, or none. ``classes`` are those of the
+    file's head, where they are not the network's. ``beside`` are prefixes that hold the network too.
     """
 
     prefixes: Mapping[str, str]
     left_out: tuple[str, ...]
     missing: tuple[str, ...]
+    classes: int | None = None
     beside: tuple[str, ...] = ()
 
     def applied(self, names: Collection[str]) -> dict[str, str]:
@@ -67,7 +68,7 @@ def renaming(theirs: Shapes, ours: Shapes, head: Collection[str]) -> Renaming | 
         return None
     best = min(usable, key=lambda each: (len(each.missing), _is_copy(each)))
     others = [next(iter(each.prefixes)) for each in usable if each is not best]
-    return Renaming(best.prefixes, best.left_out, best.missing, tuple(others))
+    return replace(best, beside=tuple(others))
 
 
 def _is_copy(found: Renaming) -> bool:
@@ -89,6 +90,9 @@ def _prefixes(theirs: Shapes, ours: Shapes) -> list[str]:
 def _with_prefix(
     prefix: str, theirs: Shapes, ours: Shapes, head: Collection[str]
 ) -> Renaming | None:
+    classes = _classes(prefix, theirs, ours, head)
+    if classes is not None:
+        ours = {n: (classes, *shape[1:]) if n in head else shape for n, shape in ours.items()}
     met = {name for name, shape in ours.items() if theirs.get(prefix + name) == shape}
     missing = [name for name in ours if name not in met]
     prefixes = {prefix: ""}
@@ -100,10 +104,23 @@ def _with_prefix(
     if missing and set(missing) != set(head):
         return None
     left_out = _left_out(prefix, prefixes, theirs, met)
-    result = Renaming(prefixes, left_out, tuple(missing))
+    result = Renaming(prefixes, left_out, tuple(missing), classes)
     made = {new: theirs[name] for name, new in result.applied(theirs).items()}
     wanted = {name: shape for name, shape in ours.items() if name not in missing}
     return result if made == wanted else None
+
+
+def _classes(prefix: str, theirs: Shapes, ours: Shapes, head: Collection[str]) -> int | None:
+    """The number of classes of the head that is under a prefix, where it is another than the network's."""
+    there = [theirs.get(prefix + name, ()) for name in head]
+    if not there or any(
+        len(shape) != len(ours[name]) or shape[1:] != ours[name][1:]
+        for name, shape in zip(head, there, strict=True)
+    ):
+        return None
+    rows = {shape[0] for shape in there}
+    first = next(iter(head))
+    return rows.pop() if len(rows) == 1 and ours[first][0] not in rows else None
 
 
 def _only_one_like(layer: str, prefix: str, theirs: Shapes, ours: Shapes) -> str | None:
