@@ -8,7 +8,7 @@ from types import MappingProxyType
 from resnet_compiler import codes, definitions, instances, layers, residual, trial
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
-from resnet_compiler.environment import IN_CHANNELS, UNKNOWN, Bound, Environment, settled
+from resnet_compiler.environment import IN_CHANNELS, UNKNOWN, Bound, Environment, Wanted, settled
 from resnet_compiler.graph import INPUT, Scope
 from resnet_compiler.maker import NOTHING, Maker, Place
 
@@ -144,6 +144,14 @@ def _environment(
     if not is_complete:
         return None
     return environment.extended(evaluate_let(maker, block.let, environment))
+
+
+def wanted_for(maker: Maker, word: str, key: str) -> Wanted | None:
+    """The kind of value that a block's parameter takes, as far as its default tells; None where it does not."""
+    default, what = maker.vocabulary.default(word, key), f"`{key}` of `{word}`"
+    if isinstance(default, bool):
+        return Wanted("flag", what, key)
+    return Wanted("number", what, key) if isinstance(default, int | float) else None
 
 
 def _known(

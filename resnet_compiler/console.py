@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
@@ -85,7 +86,25 @@ class Reading:
 
     def show(self, compilations: Iterable[Compilation]) -> None:
         """What was found in each spec, on standard error."""
-        render_all([(each.diagnostics, each.texts) for each in compilations], self.style)
+        compilations = tuple(compilations)
+        found = [(each.diagnostics, each.texts) for each in compilations]
+        render_all(found, self.style, self._mendable(compilations))
+
+    def _mendable(self, compilations: Iterable[Compilation]) -> Mapping[str, int]:
+        """How many of the errors go away with `--fix`, and with `--fix --unsafe`: found out by doing it, in memory."""
+        from resnet_compiler.fix import fixed
+
+        counts = {"--fix": 0, "--fix --unsafe": 0}
+        if self.style != "full":
+            return counts
+        for each in compilations:
+            fixes = [d.fix for d in each.diagnostics if d.fix is not None]
+            for option, unsafe in (("--fix", False), ("--fix --unsafe", True)):
+                if any(fix.is_safe or unsafe for fix in fixes):
+                    left = fixed(each.spec, self.limits, unsafe).compilation
+                    counts[option] += each.errors - left.errors
+        counts["--fix --unsafe"] -= counts["--fix"]
+        return counts
 
 
 def reading(limits: Iterable[str] | None, style: Style = "full") -> Reading:
@@ -99,9 +118,14 @@ def reading(limits: Iterable[str] | None, style: Style = "full") -> Reading:
 
 
 def render_all(
-    found: Iterable[tuple[Sequence[Diagnostic], Mapping[str, str]]], style: Style = "full"
+    found: Iterable[tuple[Sequence[Diagnostic], Mapping[str, str]]],
+    style: Style = "full",
+    mendable: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Diagnostics, with the texts they are about, on standard error: in colour on a terminal unless NO_COLOR is set."""
+    """Diagnostics, with the texts they are about, on standard error: in colour on a terminal unless NO_COLOR is set.
+
+    ``mendable`` has how many of them each choice of options mends.
+    """
     from resnet_compiler.render import render
 
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
@@ -116,9 +140,8 @@ def render_all(
         first, *others = list(errors)[:EXPLAINED]
         named = ", ".join([f"`resnetc explain {first}`", *(f"`{code}`" for code in others)])
         print(f"For more about an error, try {named}.", file=sys.stderr)
-        fixes = [d.fix.is_safe for diagnostics, _ in found for d in diagnostics if d.fix]
-        for count, options in ((sum(fixes), "--fix"), (fixes.count(False), "--fix --unsafe")):
-            if count:
+        for options, count in mendable.items():
+            if count > 0:
                 print(f"`resnetc check {options}` mends {count} of these.", file=sys.stderr)
 
 

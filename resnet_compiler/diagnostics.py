@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from bisect import bisect
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Literal
 
 from resnet_compiler.codes import Code
+from resnet_compiler.habits import Kind, called_here, instead, is_another
+from resnet_compiler.spelling import digits, is_same, is_slip, is_surely, near, nearest
 
 Severity = Literal["error", "warning"]
 
@@ -27,7 +27,15 @@ class Span:
     @property
     def is_shipped(self) -> bool:
         """Whether the file came with the compiler, so that the text to change is elsewhere."""
-        return self.file.startswith("specs/")
+        return is_shipped(self.file)
+
+
+def is_shipped(file: str) -> bool:
+    """Whether a file came with the compiler, by what it is called in messages.
+
+    Only those begin with `specs/`; a folder of that name of the user's own is called `./specs/` (`library.display`).
+    """
+    return file.startswith("specs/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +48,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What to write at a place, so that this finding goes away. A safe one leaves no doubt that it is what was meant."""
+    """What to write at a place, so that this finding goes away. A safe one leaves no doubt that it is what was meant.
+
+    ``word`` is the misspelt word that stands there; None where the fix replaces a value.
+    """
 
     span: Span
     text: str
     is_safe: bool
+    word: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +124,20 @@ def error(
     return Diagnostic(code, _cut(summary), primary, *given)
 
 
-_LONGEST_TEXT = 1000
-"""A text that is longer quotes something nobody reads to its end."""
+_LONGEST_LINE = 1000
+"""A line that is longer quotes something nobody reads to its end."""
+_MOST_LINES = 100
 
 
 def _cut(text: str) -> str:
-    """A text, or the beginning and the end of a long one."""
-    tail = _LONGEST_TEXT // 4
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: 3 * tail]} … {text[-tail:]}"
+    """A text with the beginning and the end of its long lines; a list's rows stay rows."""
+    lines = text.split("\n")
+    more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES + 1 else []
+    tail = _LONGEST_LINE // 4
+    return "\n".join(
+        line if len(line) <= _LONGEST_LINE else f"{line[: 3 * tail]} … {line[-tail:]}"
+        for line in [*(lines[:_MOST_LINES] if more else lines), *more]
+    )
 
 
 def misspelt(
@@ -131,14 +149,61 @@ def misspelt(
     *,
     otherwise: Iterable[str] = (),
     secondary: Iterable[Label] = (),
+    kind: Kind = "key",
+    text: str | None = None,
 ) -> Diagnostic:
-    """An unknown word, with the known one that was meant and the fix that writes it; ``otherwise``: help without one."""
-    meant = nearest(word, known)
-    if meant is None:
-        return error(code, summary, span, secondary=secondary, help=otherwise)
-    fix = Fix(span, meant, is_surely(word, meant))
-    help = did_you_mean(word, known)
+    """An unknown word, with the known one that was meant and the fix that writes it; ``otherwise``: help without one.
+
+    ``known`` are words of the kind that is expected there. ``text`` is what stands at ``span``, where that is more than
+    the word. The fix replaces the word alone; there is none where the word does not stand there as it is, where it means
+    something else (`relu6`), or where it differs in a digit (`resnet51`).
+    """
+    known = tuple(known)
+    help, meant, is_safe = _way_out(word, known, kind)
+    at = word_span(span, word if text is None else text, word)
+    fix = Fix(at, meant, is_safe, word) if at is not None and meant is not None else None
+    help = help or tuple(otherwise)
     return error(code, summary, span, secondary=secondary, help=help, fix=fix)
+
+
+def _way_out(
+    word: str, known: tuple[str, ...], kind: Kind
+) -> tuple[tuple[str, ...], str | None, bool]:
+    """Help for an unknown word; the word to write, if any; and whether that leaves no doubt."""
+    called = called_here(word, known, kind)
+    if called is not None:
+        return (f"`{word}` is called `{called}` here",), called, is_surely(word, called, known)
+    candidates = near(word, known) or near(word.lower(), known)
+    is_foreign = is_another(word, kind)
+    said = instead(word, kind)
+    if (said or is_foreign) and not any(is_same(word, each) for each in candidates):
+        are = "are" if len(candidates) > 1 else "is"
+        others = f"; {quoted(candidates)} {are} near by name alone" if candidates else ""
+        return (said or f"there is no `{word}` here{others}",), None, False
+    if not candidates:
+        return (), None, False
+    meant = candidates[0]
+    slips = tuple(each for each in candidates if is_slip(word, each))
+    is_other = digits(word) != digits(meant) and not is_surely(word, meant)
+    if is_other or len(slips) > 1:
+        return (f"did you mean {quoted(slips or candidates, 'or')}?",), None, False
+    return (f"did you mean `{meant}`?",), meant, is_surely(word, meant, known)
+
+
+def quoted(words: Iterable[str], last: str = "and") -> str:
+    """Words in backquotes, with commas and ``last`` between."""
+    shown = [f"`{word}`" for word in words]
+    return f" {last} ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
+def word_span(span: Span, text: str, word: str) -> Span | None:
+    """Where a word stands first in a text that stands at a span; None where the text is written otherwise there."""
+    match = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w.])", text)
+    width = span.end_column - span.column - len(text)  # 2: in quotes, with nothing escaped
+    if match is None or span.line != span.end_line or width not in (0, 2):
+        return None
+    start = span.column + width // 2 + match.start()
+    return Span(span.file, span.line, start, span.line, start + len(word))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
@@ -147,52 +212,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> tuple[str, ...]:
     return (f"did you mean `{meant}`?",) if meant else ()
 
 
-_LONGEST_WORD = 100
-"""Nothing that is known is longer, and comparing long texts takes long."""
-_MOST_COMPARED = 200_000
-"""How many pairs of letters are compared for one suggestion."""
-
-
-def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known word nearest to ``word``, or None when none is near.
-
-    Case, underscores and a trailing "2d" do not count: BatchNorm2d means batch_norm. ``cutoff`` is how much of the two
-    must agree, of 1.
-    """
-    if not word or len(word) > _LONGEST_WORD:
-        return None
-    return _nearest(word, tuple(sorted(set(known) - {word})), cutoff)
-
-
-@lru_cache(maxsize=256)  # one mistake in a block is met wherever the block stands
-def _nearest(word: str, words: tuple[str, ...], cutoff: float) -> str | None:
-    by_letters = {_letters(each): each for each in reversed(words)}
-    same = by_letters.get(_letters(word)) or by_letters.get(_letters(word).removesuffix("2d"))
-    if same:
-        return same
-    # of very many words those that stand around it in the alphabet: they begin alike
-    most = max(8, _MOST_COMPARED // len(word) ** 2)
-    around = max(0, bisect(words, word) - most // 2)
-    near = words[around : around + most] if len(words) > most else words
-    near = tuple(each for each in near if len(each) <= 2 * _LONGEST_WORD)
-    return next(iter(difflib.get_close_matches(word, near, n=1, cutoff=cutoff)), None)
-
-
-def is_surely(word: str, meant: str) -> bool:
-    """Whether ``word`` can hardly be anything but ``meant``: the same letters, or one slip of the fingers."""
-    if _letters(meant) in (_letters(word), _letters(word).removesuffix("2d")):
-        return True
-    matcher = difflib.SequenceMatcher(None, word, meant)
-    kept = sum(block.size for block in matcher.get_matching_blocks())
-    return len(meant) > 3 and kept >= max(len(word), len(meant)) - 1
-
-
 def listed(words: Iterable[str], most: int = 20) -> str:
     """Words with commas between, the first ones of very many; "none" where there are none."""
     known = list(words)
     more = [f"and {len(known) - most:,} more"] if len(known) > most + 1 else []
     return ", ".join([*(known[:most] if more else known), *more]) or "none"
-
-
-def _letters(word: str) -> str:
-    return word.lower().replace("_", "").replace("-", "")

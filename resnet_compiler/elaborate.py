@@ -9,7 +9,7 @@ from resnet_compiler import blocks, codes, definitions, layers, unread
 from resnet_compiler.absent import same_when
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
-from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment
+from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, Wanted
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage
 from resnet_compiler.maker import NOTHING, Maker, Place
 from resnet_compiler.operators import OPERATORS
@@ -33,10 +33,10 @@ def elaborate(maker: Maker, identity: Identity) -> Graph | None:
             defaults[name] = Bound(UNKNOWN)
             with maker.findings.attempt():
                 try:
-                    defaults[name] = words.bind(given)
+                    defaults[name] = words.bind(given, Wanted("layer", f"`{name}`", name))
                 except SpecError as refusal:
                     meant = next((each.meant for each in refusal.diagnostics), None)
-                    if meant is not None:
+                    if meant is not None and maker.vocabulary.knows(meant):
                         defaults[name] = Bound(BlockCall(meant))
                     raise
     base = words.extended(defaults)
@@ -85,7 +85,8 @@ def _check_defaults(maker: Maker) -> None:
         if word not in OPERATORS:
             summary = f"there is no operator `{word}` to have defaults"
             at = locate_key(maker.network.root, ("defaults", word))
-            maker.findings.tell(misspelt(codes.UNKNOWN_WORD, summary, at, word, OPERATORS))
+            refusal = misspelt(codes.UNKNOWN_WORD, summary, at, word, OPERATORS, kind="layer")
+            maker.findings.tell(refusal)
             continue
         known = OPERATORS[word].attributes()
         for name, located in attributes.items():
@@ -120,7 +121,8 @@ def _depth(maker: Maker, stage: definitions.Stage, top: Environment) -> int:
     """A stage's number of blocks; 1 where that is wrong, so that one of them is looked at."""
     with maker.findings.attempt():
         try:
-            return integer(top.evaluate(stage.depth), 1)
+            wanted = Wanted("number", "`depth`, the number of blocks,", "depth")
+            return integer(top.evaluate(stage.depth, wanted), 1)
         except ValueError as reason:
             summary = f"`depth`, the number of blocks: {reason}"
             raise maker.failure(codes.WRONG_VALUE, summary, stage.depth.span) from None
@@ -184,12 +186,17 @@ def _arguments(
     """A stage's arguments for one of its blocks; each can read those that are written before it."""
     arguments: dict[str, Bound] = {}
     for key, argument in stage.arguments.items():
-        arguments[key] = _per_block(maker, key, argument, here.extended(arguments), index, depth)
+        within = here.extended(arguments)
+        arguments[key] = _per_block(maker, stage, key, argument, within, index, depth)
     if index == 0:
         whole = here.extended(arguments)
         if stage.stride is not None:
-            arguments["stride"] = whole.bind(stage.stride)
-        arguments |= {key: whole.bind(argument) for key, argument in stage.first.items()}
+            arguments["stride"] = whole.bind(stage.stride, Wanted("number", "`stride`", "stride"))
+        word = str(stage.block.value)
+        arguments |= {
+            key: whole.bind(argument, blocks.wanted_for(maker, word, key))
+            for key, argument in stage.first.items()
+        }
     return arguments
 
 
@@ -213,10 +220,16 @@ def _block_of(maker: Maker, stage: definitions.Stage, here: Environment) -> Bloc
 
 
 def _per_block(
-    maker: Maker, key: str, argument: Located, here: Environment, index: int, depth: int
+    maker: Maker,
+    stage: definitions.Stage,
+    key: str,
+    argument: Located,
+    here: Environment,
+    index: int,
+    depth: int,
 ) -> Bound:
     """A stage's argument for one of its blocks: a list gives one value per block."""
-    origin = argument.entry
+    origin, name = argument.entry, argument.key
     if isinstance(argument.value, tuple):
         if len(argument.value) != depth:
             summary = f"`{key}` lists {len(argument.value)} values for {depth} blocks"
@@ -226,8 +239,9 @@ def _per_block(
             return Bound(UNKNOWN)
         argument = argument.value[index]
         origin = argument.span
+    wanted = blocks.wanted_for(maker, str(stage.block.value), key)
     with maker.findings.attempt():
-        return replace(here.bind(argument), origins=(origin,))
+        return replace(here.bind(argument, wanted), origins=(origin,), key=name)
     return Bound(UNKNOWN)
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from resnet_compiler import codes
 from resnet_compiler.definitions import Call, Located
 from resnet_compiler.diagnostics import (
     Diagnostic,
+    Fix,
     Label,
     Span,
     SpecError,
-    did_you_mean,
     error,
     listed,
     misspelt,
+    word_span,
 )
-from resnet_compiler.expressions import FUNCTIONS, ExpressionError, evaluate, names_in
+from resnet_compiler.expressions import CONSTANTS, ExpressionError, evaluate, names_in, shown
+from resnet_compiler.habits import FLAGS, NUMBERS, VALUES
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
 LISTS = "`resnetc operators` and `resnetc blocks` list what there is"
@@ -33,22 +35,6 @@ _DEEPEST_DERIVED = 4
 _SHORT = 400
 """The square of how many letters an expression may have that is no more work than a layer. Long ones are that and more."""
 _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
-
-
-def _shown(value: object) -> str:
-    """A value as an expression would have it."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, tuple):
-        plain = len(value) <= 8 and not any(isinstance(each, tuple) for each in value)
-        return f"[{', '.join(map(_shown, value))}]" if plain else f"a list of {len(value):,}"
-    return (
-        "none"
-        if value is None
-        else str(value).lower()
-        if value is True or value is False
-        else str(value)
-    )
 
 
 IN_CHANNELS = "in_channels"
@@ -129,6 +115,38 @@ class BlockCall:
         return self.word
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What kind of value is expected at a place, so that nothing of another kind is suggested there.
+
+    ``what`` names the place (```padding` of `conv```), ``key`` is its last word; ``words`` are those of a choice.
+    """
+
+    form: Literal["number", "flag", "layer", "word"]
+    what: str
+    key: str
+    words: tuple[str, ...] = ()
+
+    def fits(self, value: object) -> bool:
+        """Whether a name with this value could stand there."""
+        if value is UNKNOWN or isinstance(value, tuple):
+            return True
+        match self.form:
+            case "number":
+                return isinstance(value, int | float) and not isinstance(value, bool)
+            case "flag":
+                return isinstance(value, bool)
+            case "layer":
+                return value is None or isinstance(value, BlockCall)
+        return isinstance(value, str)
+
+    @property
+    def needs(self) -> str:
+        """The kind in words."""
+        forms = {"number": "a number", "flag": "`true` or `false`", "layer": "an operator or block"}
+        return forms.get(self.form) or f"one of {listed(self.words)}"
+
+
 def _size(value: object, most: int) -> int:
     """How many parts a value has, itself among them; at ``most`` or more the count ends."""
     count, waiting = 0, [value]
@@ -172,9 +190,9 @@ class Environment:
         """This environment with more bindings laid over it."""
         return Environment({**self.bindings, **bindings}, self.context)
 
-    def bind(self, located: Located) -> Bound:
+    def bind(self, located: Located, wanted: Wanted | None = None) -> Bound:
         """A written value, evaluated here; its origins are the places its names were given."""
-        value = self._evaluate_or_unknown(located)
+        value = self._evaluate_or_unknown(located, wanted)
         return Bound(value, self.origins(located), *self._written(located))
 
     def default(self, located: Located) -> Bound:
@@ -191,14 +209,16 @@ class Environment:
         read = {name: self.bindings[name] for name in names if name in self.bindings}
         return located.span, located.key, located.value, Environment(read, self.context)
 
-    def _evaluate_or_unknown(self, located: Located) -> Any:
+    def _evaluate_or_unknown(self, located: Located, wanted: Wanted | None = None) -> Any:
         try:
-            return self.evaluate(located)
+            return self.evaluate(located, wanted)
         except UnknownValue:
             return UNKNOWN
 
-    def evaluate(self, located: Located) -> Any:
+    def evaluate(self, located: Located, wanted: Wanted | None = None) -> Any:
         """A written value, evaluated here: a number, a flag, None, a tuple or a BlockCall.
+
+        ``wanted`` is the kind that is expected; it is not enforced, but suggestions are of that kind.
 
         Raises:
             SpecError: the expression cannot be evaluated; the diagnostic shows the values of its names.
@@ -206,9 +226,10 @@ class Environment:
         """
         value = located.value
         if isinstance(value, str):
-            return self._expression(value, located.span)
+            return self._expression(value, located.span, wanted)
         if isinstance(value, tuple):
-            return self._counted(tuple(self.evaluate(item) for item in value), located.span)
+            items = tuple(self.evaluate(item, wanted) for item in value)
+            return self._counted(items, located.span)
         if isinstance(value, Call):
             arguments = {name: self._argument(each) for name, each in value.arguments.items()}
             return self._counted(BlockCall(value.word, arguments, value.span), located.span)
@@ -261,7 +282,7 @@ class Environment:
         known = [
             (name, self.bindings[name].value) for name in names_in(text) if name in self.bindings
         ]
-        return ", ".join(f"{name} = {_shown(value)}" for name, value in known)
+        return ", ".join(f"{name} = {shown(value)}" for name, value in known)
 
     def derivation(self, text: str, value: object, depth: int = 0) -> list[str]:
         """An expression with its names' values filled in, and before it how those came about."""
@@ -274,11 +295,11 @@ class Environment:
             lines += above[:-1] + [f"{name} = {line}" for line in above[-1:]]
         is_arithmetic = not _SINGLE_WORD.fullmatch(text.strip()) and " if " not in text
         if bound and is_arithmetic:
-            filled = _NAME.sub(lambda m: _shown(bound[m[0]].value) if m[0] in bound else m[0], text)
-            lines.append(f"{text.strip()} = {filled.strip()} = {_shown(value)}")
+            filled = _NAME.sub(lambda m: shown(bound[m[0]].value) if m[0] in bound else m[0], text)
+            lines.append(f"{text.strip()} = {filled.strip()} = {shown(value)}")
         return list(dict.fromkeys(lines))
 
-    def _expression(self, text: str, span: Span) -> Any:
+    def _expression(self, text: str, span: Span, wanted: Wanted | None = None) -> Any:
         self.context.step(span, 1 + len(text) ** 2 // _SHORT)
         word = text.strip()
         if (
@@ -290,7 +311,7 @@ class Environment:
         try:
             return evaluate(text, lambda name: self._named(name, span))
         except ExpressionError as failure:
-            raise SpecError([self._refusal(text, span, failure)]) from None
+            raise SpecError([self._refusal(text, span, failure, wanted)]) from None
 
     def _named(self, name: str, span: Span) -> Any:
         """What a name in an expression stands for: a value, or the block or operator of that name."""
@@ -301,30 +322,58 @@ class Environment:
             raise UnknownValue
         return value
 
-    def _refusal(self, text: str, span: Span, failure: ExpressionError) -> Diagnostic:
+    def _refusal(
+        self, text: str, span: Span, failure: ExpressionError, wanted: Wanted | None
+    ) -> Diagnostic:
         """What is said of an expression without a value: at the spec's text that gave it a bad one, if there is any."""
         if failure.word == text.strip():
-            known = [*self.bindings, *self.context.vocabulary.words()]
-            return misspelt(
-                codes.UNKNOWN_WORD,
-                f"nothing is called `{failure.word}` here: no value, operator or block",
-                span,
-                failure.word,
-                known,
-                otherwise=[LISTS],
-            )
-        here = listed(self.bindings)
-        help = (f"the names here are {here}; `let` defines others",) if self.bindings else ()
+            return self._unknown(failure.word, span, wanted)
         values = self.values_of(text)
         ours = span.is_shipped and not failure.word
         given = self._named_origins(Located(text, span)) if ours else ()
-        return error(
+        found = error(
             codes.INVALID_EXPRESSION,
             f"`{text}` cannot be evaluated: {failure.reason}",
             given[0] if given else span,
             secondary=[Label(span, "evaluated here")] if given else [],
             notes=[f"here {values}"] if values else [],
-            help=(did_you_mean(failure.word, [*self.bindings, *FUNCTIONS]) or help)
-            if failure.word
-            else (),
         )
+        if failure.word is None:
+            return found
+        here = listed(self.bindings)
+        names = (f"the names here are {here}; `let` defines others",) if self.bindings else ()
+        meant = misspelt(
+            found.code,
+            found.summary,
+            span,
+            failure.word,
+            failure.known or [*self.bindings, *CONSTANTS],
+            otherwise=() if failure.known else names,
+            kind="function" if failure.known else "name",
+            text=text,
+        )
+        return replace(found, help=meant.help, fix=meant.fix)
+
+    def _unknown(self, word: str, span: Span, wanted: Wanted | None) -> Diagnostic:
+        """What is said of a single word that nothing is called; what is suggested is of the kind that is wanted."""
+        at = (codes.UNKNOWN_WORD, f"nothing is called `{word}` here: no value, operator or block")
+        if wanted is None:
+            known = [*self.bindings, *CONSTANTS, *self.context.vocabulary.words()]
+            return misspelt(*at, span, word, known, otherwise=[LISTS], kind="layer")
+        summary = f"{wanted.what} needs {wanted.needs}, and nothing is called `{word}` here"
+        if wanted.form == "flag" and word.lower() in FLAGS:
+            flag, place = FLAGS[word.lower()], word_span(span, word, word)
+            fix = Fix(place, flag, True, word) if place else None
+            return error(at[0], summary, span, help=[f"write `{flag}`"], fix=fix)
+        said = VALUES.get((wanted.key, word)) or (
+            f"write `{NUMBERS[word]}`" if wanted.form == "number" and word in NUMBERS else None
+        )
+        if said is not None:
+            return error(at[0], summary, span, help=[said])
+        names = [name for name, bound in self.bindings.items() if wanted.fits(bound.value)]
+        known = [*names, *wanted.words, *(("true", "false") if wanted.form == "flag" else ())]
+        if wanted.form == "layer":
+            known += self.context.vocabulary.words()
+            return misspelt(at[0], summary, span, word, known, otherwise=[LISTS], kind="layer")
+        there = [f"the values here are {listed(names)}"] if names else []
+        return misspelt(at[0], summary, span, word, known, otherwise=there, kind="name")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import Diagnostic, Fix, error, is_surely
+from resnet_compiler.diagnostics import Diagnostic, Fix, error, is_shipped
 from resnet_compiler.graph import Graph
 from resnet_compiler.library import SpecFile, shipped_specs
 from resnet_compiler.measure import Measures
 from resnet_compiler.source import Mapping, Scalar, Sequence
+from resnet_compiler.spelling import is_surely
 from resnet_compiler.support.read import text
 
 
@@ -117,7 +118,7 @@ def _nearest_shipped(name: str, root: Mapping, chain: tuple[SpecFile, ...]) -> S
     stems = {spec.path.stem: spec for spec in reversed(shipped) if spec.path}
     if name in stems:
         return stems[name]
-    base = next((file for file in chain[1:] if file.display.startswith("specs/")), None)
+    base = next((file for file in chain[1:] if is_shipped(file.display)), None)
     if base is not None:
         return base
     expected = root.get("expect")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from resnet_compiler.spelling import surely_meant
 from resnet_compiler.syntax import parse_expression
 
 MAXIMUM_LENGTH = 500
@@ -20,12 +22,16 @@ MAXIMUM_MAGNITUDE = 2**53
 
 
 class ExpressionError(Exception):
-    """The expression cannot be read or evaluated. ``word`` is the unknown name in it, if that is the reason."""
+    """The expression cannot be read or evaluated. ``word`` is the unknown name in it, if that is the reason.
 
-    def __init__(self, reason: str, word: str | None = None) -> None:
+    ``known`` are the words that could stand in its place, where the names of values could not.
+    """
+
+    def __init__(self, reason: str, word: str | None = None, known: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
         self.word = word
+        self.known = known
 
 
 def make_divisible(value: float, divisor: int, round_limit: float = 0.9) -> int:
@@ -71,7 +77,10 @@ _ALLOWED = {
     *(ast.IfExp, ast.Call, ast.Name, ast.Load, ast.Constant, ast.Subscript),
 }
 _ENDS = {ast.Name, ast.Constant}
-_WORDS: Mapping[str, Any] = {"true": True, "false": False, "none": None}
+CONSTANTS: Mapping[str, Any] = {"true": True, "false": False, "none": None}
+"""The words of an expression that are values."""
+KEYWORDS = ("and", "or", "not", "if", "else")
+"""The words of an expression that stand between values."""
 
 Lookup = Callable[[str], Any]
 
@@ -94,6 +103,22 @@ def evaluate(text: str, lookup: Lookup) -> Any:
         raise ExpressionError("it nests too deeply") from None
 
 
+def shown(value: object) -> str:
+    """A value as an expression would have it."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, tuple):
+        plain = len(value) <= 8 and not any(isinstance(each, tuple) for each in value)
+        return f"[{', '.join(map(shown, value))}]" if plain else f"a list of {len(value):,}"
+    return (
+        "none"
+        if value is None
+        else str(value).lower()
+        if value is True or value is False
+        else str(value)
+    )
+
+
 def names_in(text: str) -> tuple[str, ...]:
     """The names an expression reads, the outer ones first; empty when it is no expression."""
     try:
@@ -114,7 +139,8 @@ def _parse(text: str) -> tuple[ast.expr, tuple[str, ...]]:
             warnings.simplefilter("ignore")  # what Python has to say of `1or 2`
             tree = parse_expression(text.strip())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ExpressionError("it is not an arithmetic expression") from None
+        slip = _keyword_slip(text)
+        raise ExpressionError("it is not an arithmetic expression", slip, KEYWORDS) from None
     names: dict[str, None] = {}
     level: list[ast.AST] = [tree]
     depth = 0
@@ -127,6 +153,25 @@ def _parse(text: str) -> tuple[ast.expr, tuple[str, ...]]:
     return tree, tuple(names)
 
 
+def _keyword_slip(text: str) -> str | None:
+    """The word of a text that is one slip away from a word such as `else`, and no expression for that reason alone."""
+    words: list[str] = re.findall(r"[A-Za-z_]\w*", text)
+    for word in dict.fromkeys(words):
+        meant = surely_meant(word, KEYWORDS)
+        if meant is not None and word not in KEYWORDS and _is_expression(text, word, meant):
+            return word
+    return None
+
+
+def _is_expression(text: str, word: str, meant: str) -> bool:
+    """Whether a text is an expression with a word in the place of another."""
+    try:
+        parse_expression(re.sub(rf"\b{word}\b", meant, text).strip())
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
+
+
 def _parts(node: ast.AST) -> list[ast.AST]:
     """What a node is made of, after a look at the node itself."""
     kind = type(node)
@@ -137,7 +182,8 @@ def _parts(node: ast.AST) -> list[ast.AST]:
             raise ExpressionError("only the functions of the language can be called")
         if node.func.id not in FUNCTIONS:
             known = ", ".join(FUNCTIONS)
-            raise ExpressionError(f"there is no function `{node.func.id}`; there are {known}")
+            reason = f"there is no function `{node.func.id}`; there are {known}"
+            raise ExpressionError(reason, node.func.id, tuple(FUNCTIONS))
         return list(node.args)
     if kind not in _ALLOWED or (isinstance(node, ast.Compare) and len(node.ops) > 1):
         raise ExpressionError(
@@ -155,7 +201,7 @@ def _value(node: ast.AST, lookup: Lookup) -> Any:
         case ast.Constant(value=value):
             return _bounded(value)
         case ast.Name(id=name):
-            return _WORDS[name] if name in _WORDS else _look_up(name, lookup)
+            return CONSTANTS[name] if name in CONSTANTS else _look_up(name, lookup)
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _number(_value(left, lookup)), _number(_value(right, lookup))
             if isinstance(op, ast.Pow) and abs(b) > 64:  # so that no huge number is ever computed

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, replace
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from resnet_compiler import absent, blocks, codes, definitions, joins, unread
 from resnet_compiler.definitions import Layer, Located
-from resnet_compiler.diagnostics import Span, error, listed, misspelt
+from resnet_compiler.diagnostics import LimitError, Span, SpecError, error, listed, misspelt
 from resnet_compiler.environment import (
     UNKNOWN,
     BlockCall,
     Bound,
     Environment,
     UnknownValue,
+    Wanted,
     settled,
 )
 from resnet_compiler.graph import INPUT
@@ -24,6 +26,10 @@ from resnet_compiler.operators.attributes import MOST_DIMENSIONS, coerce, descri
 from resnet_compiler.operators.base import Operator
 
 ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"
+
+
+_WHEN = Wanted("flag", "`when`", "when")
+_COUNT = Wanted("number", "`count`", "count")
 
 
 def make_layers(maker: Maker, layers: Iterable[Layer], place: Place, value: str) -> str:
@@ -48,7 +54,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     environment = place.environment
     maker.step(layer.span, 1 + len(layer.arguments) + len(layer.sources or ()))
     if layer.repeat is not None:
-        if layer.when is not None and not environment.evaluate(layer.when):
+        if layer.when is not None and not environment.evaluate(layer.when, _WHEN):
             return absent.given_by(maker, layer, place, value)
         return _repeat(maker, layer.repeat, place, _begin(maker, layer, place, value))
     local = environment.interpolate(layer.name, layer.span)
@@ -58,7 +64,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
             "`input` is what comes into the block; no layer can have that name",
             layer.span,
         )
-    if layer.when is not None and not environment.evaluate(layer.when):
+    if layer.when is not None and not environment.evaluate(layer.when, _WHEN):
         return absent.give_on(maker, layer, place, local, value)
     maker.refuse_members(local, layer.span, place.layers)
     inputs = _inputs(maker, layer, place, value)
@@ -83,7 +89,7 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     written = dict(arguments)  # with the word itself, so that they are for it and no other
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
-        key: _bind(word, key, argument, environment)
+        key: _bind(maker, word, key, argument, environment)
         for key, argument in layer.arguments.items()
         if key != "shortcut" or word in OPERATORS
     }
@@ -127,12 +133,16 @@ def _meant(maker: Maker, word: str, span: Span, environment: Environment) -> str
     Raises:
         SpecError: nothing is near, and this error is still to be told.
     """
-    refusal = maker.vocabulary.unknown(word, span)
+    wanted = Wanted("layer", "the layer", "use")
+    names = [key for key, bound in environment.bindings.items() if wanted.fits(bound.value)]
+    refusal = maker.vocabulary.unknown(word, span, names=[*names, "repeat"])
     meant = next((each.meant for each in refusal.diagnostics), None)
-    if meant is None:
+    if meant is None or meant == "repeat":
         raise refusal
     maker.findings.tell(*refusal.diagnostics)
     call = environment.bindings[meant].value if meant in environment.bindings else meant
+    if call is None or call is UNKNOWN:
+        raise UnknownValue
     return call.word if isinstance(call, BlockCall) else str(call)
 
 
@@ -153,12 +163,29 @@ def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
     return not is_block and maker.vocabulary.knows(word)
 
 
-def _bind(word: str, key: str, argument: Located, environment: Environment) -> Bound:
+def _bind(maker: Maker, word: str, key: str, argument: Located, environment: Environment) -> Bound:
     """An argument's value. Where an operator's attribute is one of several words, such a word stands for itself."""
     field = OPERATORS[word].attributes().get(key) if word in OPERATORS else None
     if field is not None and argument.value in field.metadata["words"]:
         return Bound(argument.value, (argument.entry,), argument.span, argument.key)
-    return environment.bind(argument)
+    if field is not None:
+        kind, words = field.metadata["kind"], field.metadata["words"]
+        form: Literal["flag", "word", "number"] = (
+            "flag" if kind == "flag" else "word" if kind == "word" else "number"
+        )
+        wanted: Wanted | None = Wanted(form, f"`{key}` of `{word}`", key, words)
+    else:
+        wanted = blocks.wanted_for(maker, word, key)
+    bound = Bound(UNKNOWN, (argument.entry,), argument.span, argument.key)
+    try:
+        return environment.bind(argument, wanted)
+    except LimitError:
+        raise
+    except SpecError as refusal:
+        # of a value under a name that the operator does not have, that alone is said
+        for each in refusal.diagnostics if field is not None or word not in OPERATORS else ():
+            maker.findings.tell(each)
+    return bound
 
 
 def _begin(maker: Maker, layer: Layer, place: Place, value: str) -> str:
@@ -175,7 +202,7 @@ def _begin(maker: Maker, layer: Layer, place: Place, value: str) -> str:
 
 def _repeat(maker: Maker, repeat: definitions.Repeat, place: Place, value: str) -> str:
     try:
-        count = integer(place.environment.evaluate(repeat.count), 0)
+        count = integer(place.environment.evaluate(repeat.count, _COUNT), 0)
     except ValueError as reason:
         raise maker.failure(codes.WRONG_VALUE, f"`count`: {reason}", repeat.count.span) from None
     if count > (most := maker.limits.layers):
@@ -208,7 +235,7 @@ def _inputs(maker: Maker, layer: Layer, place: Place, value: str) -> list[str]:
             summary = f"there is no layer `{local}` before `{layer.name}`"
             others = [f"before it there are: {listed(place.layers)}"]
             at = (codes.UNKNOWN_LAYER, summary, source.span)
-            refusal = misspelt(*at, local, place.layers, otherwise=others)
+            refusal = misspelt(*at, local, place.layers, otherwise=others, kind="name")
             maker.findings.tell(
                 refusal
                 if local == source.value

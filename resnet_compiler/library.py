@@ -19,14 +19,12 @@ from resnet_compiler.characters import escaped
 from resnet_compiler.definitions import Block, block_of
 from resnet_compiler.diagnostics import (
     Diagnostic,
-    Fix,
     LimitError,
     Span,
     SpecError,
     did_you_mean,
     error,
-    is_surely,
-    nearest,
+    misspelt,
 )
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
 from resnet_compiler.paths import real, stays_inside
@@ -77,6 +75,12 @@ def _shipped_display(path: pathlib.Path) -> str | None:
     return None
 
 
+def display_of(path: pathlib.Path) -> str:
+    """What a file is called in messages: only those that came with the compiler begin with `specs/`."""
+    shipped, name = _shipped_display(path), path.as_posix()
+    return shipped or (f"./{name}" if name.startswith("specs/") else name)
+
+
 def shipped_specs() -> list[SpecFile]:
     """Every shipped spec: imagenet, cifar, timm, lab, then other families; by name within one."""
     return [_shipped(folder, file) for folder, file in _shipped_names()]
@@ -122,30 +126,36 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
     ):  # unlike Path.exists, False for what cannot be a name
         if beside is not None:
             _refuse_link(path, beside, span, "name a shipped spec, or put a copy of the file there")
-        return SpecFile(_shipped_display(path) or path.as_posix(), path)
+        return SpecFile(display_of(path), path)
     shipped = _shipped_names()
     for folder, file in shipped:
         stem = file.removesuffix(".yaml")
         if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", f"specs/{folder}/{file}"):
             return _shipped(folder, file)
-    known = [file.removesuffix(".yaml") for _, file in shipped]
-    fix = None
-    here = sorted(each.name for each in (beside or pathlib.Path()).glob("*.yaml"))
+    raise SpecError([_unknown_spec(name, beside or pathlib.Path(), span)])
+
+
+def _unknown_spec(name: str, folder: pathlib.Path, span: Span | None) -> Diagnostic:
+    """What is said of a name that means no spec: what is near, and for a path, what is near in its folder."""
+    shipped = [(family, file.removesuffix(".yaml")) for family, file in _shipped_names()]
+    known = [stem for _, stem in shipped]
+    at = (codes.UNKNOWN_SPEC, f"there is no spec called `{name}`")
+    here = sorted(each.name for each in folder.glob("*.yaml"))
     if f"{name}.yaml" in here:
-        near: tuple[str, ...] = (f"did you mean `{name}.yaml`?",)
-    elif looks_like_path:
-        near = did_you_mean(name, here) or did_you_mean(
-            name.rsplit("/", 1)[-1].split(".")[0], known
-        )
-    else:
-        near = did_you_mean(name.rsplit("/", 1)[-1], known)
-        meant = nearest(name, known)
-        if meant is not None and span is not None:
-            fix = Fix(span, meant, is_surely(name, meant))
-    help = near or ("`resnetc list` shows the shipped specs; a path ends in .yaml",)
-    raise SpecError(
-        [error(codes.UNKNOWN_SPEC, f"there is no spec called `{name}`", span, help=help, fix=fix)]
-    )
+        return error(*at, span, help=[f"did you mean `{name}.yaml`?"])
+    if name.endswith((".yaml", ".yml")):
+        stem = name.rsplit("/", 1)[-1].split(".")[0]
+        near = did_you_mean(name, here) or did_you_mean(stem, known)
+        return error(*at, span, help=near or [_SPECS])
+    if "/" in name:
+        known = [f"{family}/{stem}" for family, stem in shipped]
+    if span is None:
+        near = did_you_mean(name, known) or did_you_mean(name.rsplit("/", 1)[-1], known)
+        return error(*at, help=near or [_SPECS])
+    return misspelt(*at, span, name, known, otherwise=[_SPECS], kind="name")
+
+
+_SPECS = "`resnetc list` shows the shipped specs; a path ends in .yaml"
 
 
 def expand(name: str) -> list[SpecFile]:
@@ -163,7 +173,7 @@ def expand(name: str) -> list[SpecFile]:
         for path in inside:
             _refuse_link(path, folder, None, "name the link itself, without the folder")
         if inside:
-            return [SpecFile(_shipped_display(p) or p.as_posix(), p) for p in inside]
+            return [SpecFile(display_of(path), path) for path in inside]
     wanted = name.rstrip("/").removeprefix("specs/")
     if wanted == "specs":
         return shipped_specs()
@@ -314,9 +324,9 @@ class Library:
         return digest.hexdigest()
 
     def _read_block(self, path: pathlib.Path, word: str) -> Block | None:
-        root = self._read(SpecFile(_shipped_display(path) or path.as_posix(), path))
+        root = self._read(SpecFile(display_of(path), path))
         if root.get("stages") or root.get("extends"):
-            del self.texts[_shipped_display(path) or path.as_posix()]
+            del self.texts[display_of(path)]
             return None  # a spec that happens to have the word's name
         root, _ = validate(root, "block")
         name = root.get("name")
@@ -366,4 +376,4 @@ class Library:
 
 def _beginning(path: pathlib.Path) -> Span:
     """The place of a file as a whole."""
-    return Span(path.as_posix(), 1, 1, 1, 1)
+    return Span(display_of(path), 1, 1, 1, 1)

@@ -35,7 +35,12 @@ class Compilation:
     @property
     def valid(self) -> bool:
         """Whether no diagnostic is an error."""
-        return all(diagnostic.severity != "error" for diagnostic in self.diagnostics)
+        return self.errors == 0
+
+    @property
+    def errors(self) -> int:
+        """How many of the diagnostics are errors."""
+        return sum(diagnostic.severity == "error" for diagnostic in self.diagnostics)
 
 
 def compile_file(

@@ -21,6 +21,7 @@ from resnet_compiler import codes
 from resnet_compiler.codes import Code
 from resnet_compiler.diagnostics import Diagnostic, Label, Span, SpecError, error
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits, way_to_raise
+from resnet_compiler.slips import BAD_ESCAPE, MISTAKES, slip_at
 from resnet_compiler.source import Mapping, Node, Scalar, Sequence, Value
 from resnet_compiler.support.read import ReadError, beginning
 
@@ -95,26 +96,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"\w+|.?")
 
 _WRITE_OUT = "write the value out, or name it under `let`"
-_BAD_ESCAPE = "an escape names no character"
-_MISTAKES = (  # what both parsers' wordings have in common, what we say, what to write
-    ("mapping values are not", "a `:` cannot stand here", "quote a text that holds `: `"),
-    ("entries are not allowed", "a list cannot begin here", "begin it on the next line"),
-    ("alphabetic or numeric", "a plain value cannot begin with `*` or `&`", 'quote it: `"*"`'),
-    ("node content", "a value is missing", "write it out; `null` stands for none"),
-    ("expected ',' or", "a bracket is not closed, or a comma is missing", "write `]` or `}`"),
-    ("expected ':'", "a key lacks its `:`", "write `key: value`"),
-    ("unknown escape", "an unknown escape in double quotes", "use single quotes"),
-    ("invalid Unicode", _BAD_ESCAPE, ""),
-    ("of stream|unexpected document", "a quoted text is never closed", "close the quote"),
-    (
-        "expected key|'-' indicator|<block end>|<document start>",
-        "the text does not continue what stands above it",
-        "indent the keys of one mapping alike, and the items of one list alike",
-    ),
-    ("a tab", "a tab cannot stand here", "use spaces"),
-    ("cannot start any token", "a plain value cannot begin like this", "put it in quotes"),
-    ("", "the text is not valid YAML", ""),
-)
 
 
 @dataclass(slots=True)
@@ -235,7 +216,7 @@ class _Reader:
             end = start + len(self.text[start:end].rstrip())
         at = self.span(start, end)
         if _SURROGATE.search(event.value):  # only the pure parser lets these through
-            self.report(codes.INVALID_YAML, self.span(start, start + 1), _BAD_ESCAPE)
+            self.report(codes.INVALID_YAML, self.span(start, start + 1), BAD_ESCAPE)
         is_key = bool(self.stack) and self.stack[-1].wants_key
         if is_key:
             self._check_key(event, at, self.stack[-1].keys)
@@ -316,7 +297,7 @@ class _Reader:
         wording, context = (getattr(exc, name, None) or "" for name in ("problem", "context"))
         marks = (getattr(exc, name, None) for name in ("problem_mark", "context_mark"))
         at, opening = (mark.index if mark is not None else None for mark in marks)
-        known, summary, hint = next(m for m in _MISTAKES if re.search(m[0], wording))
+        known, summary, hint = next(m for m in MISTAKES if re.search(m[0], wording))
         last = len(self.text.rstrip())
         in_token = ("scanning" in context or "scalar" in context) and "a tab" not in wording
         if opening is not None and (in_token or at is None or at >= last):
@@ -324,6 +305,8 @@ class _Reader:
         at = min(self.last if at is None else at, last)
         if self.text.startswith("\t", at):
             summary, hint = "a tab cannot stand here", "use spaces"
+        elif slip := slip_at(self.text, at, opening, wording):
+            at, summary, hint = slip
         word = _WORD.match(self.text, at)
         more = [] if opening is None else [Label(self.span(opening, opening + 1), "begun here")]
         self.report(

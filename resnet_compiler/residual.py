@@ -114,7 +114,7 @@ def _choose(
             f"write {', '.join(f'`{c}`' for c in CHOICES)}, or the name of a block such as `zero_pad`"
         ]
         at = (codes.UNKNOWN_WORD, summary, choice.span)
-        raise SpecError([misspelt(*at, word, known, otherwise=others)])
+        raise SpecError([misspelt(*at, word, known, otherwise=others, kind="layer")])
     if fits:
         return "identity", None
     return word, BlockCall(word, arguments, choice.span)

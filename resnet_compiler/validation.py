@@ -6,20 +6,19 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import (
-    Diagnostic,
-    Fix,
-    Span,
-    SpecError,
-    did_you_mean,
-    error,
-    is_surely,
-    misspelt,
-    nearest,
-)
+from resnet_compiler.diagnostics import Diagnostic, Span, SpecError, error, misspelt
 from resnet_compiler.findings import MOST
+from resnet_compiler.forms import (
+    dashes,
+    lacks_space,
+    not_one_operator,
+    without_space,
+    wrong_type,
+)
+from resnet_compiler.habits import called_here
 from resnet_compiler.mend import Path, mended
 from resnet_compiler.source import Mapping, Node, Sequence, locate, locate_key, plain
+from resnet_compiler.spelling import nearest
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -62,14 +61,29 @@ def _faults(root: Mapping, form: Literal["network", "block"]) -> list[tuple[Path
             if len(found) >= MOST:
                 break
             path = _path(root, detail["loc"])
+            if detail["type"] == "missing" and _is_without_space(root, path, detail["loc"]):
+                continue
             if path in lengths and detail["type"] not in _LENGTHS:
                 continue  # a text of the right length could stand there, so that alone is said
             diagnostic = _diagnostic(root, detail, tuple(model.model_fields))
-            if diagnostic.fix is not None and detail["type"] == "missing":
+            if diagnostic.fix is not None and detail["type"] in ("missing", "one_operator"):
                 path = (*path, _word_at(root, path, diagnostic.fix.span))
             found.setdefault((diagnostic.span, diagnostic.code), (path, diagnostic))
         return sorted(found.values(), key=lambda each: (each[1].span is None, each[1].span))
     return []
+
+
+def _is_without_space(root: Mapping, path: Path, location: tuple[int | str, ...]) -> bool:
+    """Whether a key that is missing stands there, one with its value: `depth:2`."""
+    missing = str(location[-1])
+    above = path[:-1] if path and path[-1] == missing else path
+    return any(key.startswith(f"{missing}:") for key in _keys(root, above))
+
+
+def _meant_by(missing: str, keys: tuple[str, ...]) -> str | None:
+    """Of the keys that are there, the one that is misspelt for one that is missing, or another word for it."""
+    called = next((key for key in keys if called_here(key, (missing,), "key")), None)
+    return called or nearest(missing, keys, cutoff=0.7)
 
 
 def _word_at(root: Mapping, path: Path, span: Span) -> str:
@@ -121,6 +135,8 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     value = locate(root, path)
     where = f"`{path[-1]}`" if path and isinstance(path[-1], str) else "the value"
     context = detail.get("ctx", {})
+    if path and lacks_space(path[-1]):
+        return without_space(str(path[-1]), locate_key(root, path))
     if kind == "extra_forbidden":
         key = str(path[-1]) if path else ""
         at, summary = locate_key(root, path), f"there is no key `{key}` here"
@@ -133,13 +149,11 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
     if kind == "missing":
         missing = str(location[-1])
         above = path[:-1] if path and path[-1] == missing else path
-        near = nearest(missing, _keys(root, above), cutoff=0.7)
+        near = _meant_by(missing, _keys(root, above))
         if near:
             meant = locate_key(root, (*above, near))
             summary = f"`{missing}` is missing, and `{near}` is not known"
-            fix = Fix(meant, missing, is_surely(near, missing))
-            help = [f"did you mean `{missing}`?"]
-            return error(codes.MISSING_KEY, summary, meant, help=help, fix=fix)
+            return misspelt(codes.MISSING_KEY, summary, meant, near, [missing])
         return error(codes.MISSING_KEY, f"`{missing}` is missing", locate_key(root, above))
     if kind == "string_pattern_mismatch":
         at = locate_key(root, path) if "[key]" in location else value
@@ -155,12 +169,7 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         return error(codes.INVALID_NAME, f"`{name}` cannot stand here", at, help=[way_out])
     if kind in _TYPES or kind.endswith("_type"):
         needed = _TYPES.get(kind, "another kind of value")
-        item = plain(_at(root, path))
-        in_list = bool(path) and isinstance(path[-1], int) and isinstance(item, str)
-        hints = [f"write `- NAME: {item}`"] if in_list else []
-        if needed == "a mapping" and location[0] in ("stem", "head") and not in_list:
-            hints = ["a layer is `NAME: {OPERATOR: {attribute: value}}`"]
-        return error(codes.WRONG_TYPE, f"{where} needs {needed}", value, help=hints)
+        return wrong_type(root, path, needed, where)
     if kind in ("too_short", "too_long"):
         return _wrong_length(kind, context, where, value)
     if kind in _LENGTHS:
@@ -174,13 +183,10 @@ def _diagnostic(root: Mapping, detail: ErrorDetails, top_level: tuple[str, ...])
         bound = f"at least {context['ge']:,}" if "ge" in context else f"at most {context['le']:,}"
         return error(codes.WRONG_VALUE, f"{where} must be {bound}", value)
     if kind == "not_a_list":
-        return error(codes.WRONG_FORM, detail["msg"], locate(root, (context["key"],)))
+        at, listed = locate(root, (context["key"],)), _at(root, (context["key"],))
+        return error(codes.WRONG_FORM, detail["msg"], at, help=dashes(listed))
     if kind == "one_operator":
-        body = _at(root, path)
-        others = body.keys() if isinstance(body, Mapping) else ()
-        wrong = [key for key in others if key not in ("from", "when")]
-        hints = [hint for key in wrong for hint in did_you_mean(key, ("from", "when"))]
-        return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path), help=hints[:1])
+        return not_one_operator(_at(root, path), detail["msg"], locate_key(root, path))
     return error(codes.WRONG_FORM, detail["msg"], locate_key(root, path))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from resnet_compiler import codes
 from resnet_compiler.definitions import Block
@@ -55,6 +56,15 @@ class Vocabulary:
         while len(self._faulty) > faulty:
             self._faulty.popitem()
 
+    def default(self, word: str, key: str) -> Any:
+        """A parameter's default as the block of that name has it; None where there is none, or the block has errors."""
+        try:
+            block = self._blocks.get(word) or self._library.find_block(word, self._own, self._chain)
+        except SpecError:  # told when the block is asked for
+            return None
+        found = block.parameters.get(key) if block is not None else None
+        return found.value if found is not None else None
+
     def knows(self, word: str) -> bool:
         """Whether a word names an operator or a block."""
         return word in OPERATORS or word in self._faulty or self.block(word) is not None
@@ -69,11 +79,16 @@ class Vocabulary:
             self._words = self._library.block_words(self._own, self._chain)
         return self._words
 
-    def unknown(self, word: str, span: Span, blocks_only: bool = False) -> SpecError:
-        """The error for a word that names nothing; without a finding where the word stands for what was refused."""
+    def unknown(
+        self, word: str, span: Span, blocks_only: bool = False, names: Iterable[str] = ()
+    ) -> SpecError:
+        """The error for a word that names nothing; without a finding where the word stands for what was refused.
+
+        ``names`` are those of values that could stand there too.
+        """
         if word == NOT_KNOWN and self._library.problems:
             return UnknownValue()
-        known = self.words()
+        known = [*names, *self.words()]
         if blocks_only:
             known = [word for word in known if word not in OPERATORS]
         what = "block" if blocks_only else "operator or block"
@@ -82,4 +97,4 @@ class Vocabulary:
             help = "write `null` to take a layer of the base away, `use: none` for no block"
             return SpecError([error(codes.UNKNOWN_WORD, summary, span, help=[help])])
         at = (codes.UNKNOWN_WORD, summary, span)
-        return SpecError([misspelt(*at, word, known, otherwise=[LISTS])])
+        return SpecError([misspelt(*at, word, known, otherwise=[LISTS], kind="layer")])

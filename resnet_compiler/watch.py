@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from resnet_compiler.diagnostics import is_shipped
 from resnet_compiler.library import SpecFile, data_folder
 from resnet_compiler.limits import Limits
 from resnet_compiler.pipeline import Compilation, compile_file
@@ -57,7 +58,7 @@ def files_read(compilation: Compilation) -> tuple[pathlib.Path, ...]:
     paths = [compilation.spec.path] if compilation.spec.path else []
     for name in compilation.texts:
         path = pathlib.Path(name)
-        if not os.path.isfile(path) and name.startswith("specs/"):  # how shipped files are called
+        if is_shipped(name):
             path = data_folder("specs") / name.removeprefix("specs/")
         paths.append(path)
     return tuple(dict.fromkeys(paths))

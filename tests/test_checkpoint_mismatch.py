@@ -238,3 +238,92 @@ def test_a_new_head_excuses_nothing_else(saved: Any, spoilt: str) -> None:
 def test_without_asking_no_head_is_new(tmp_path: pathlib.Path) -> None:
     save_safetensors(net(), value, tmp_path / "weights")
     assert refusal(tmp_path / "weights", rehead(net(), 4)).code == codes.WEIGHTS_MISMATCH
+
+
+# --- the line that is told is one that loads ---
+
+
+def told(found: Diagnostic) -> str:
+    """The Python of a finding's help."""
+    (line,) = (help for help in found.help if ": save `" in help)
+    return line.partition(": save `")[2].removesuffix("`")
+
+
+def _under(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
+    return {f"{prefix}{name}": array for name, array in arrays.items()}
+
+
+def _without_head(arrays: dict[str, Array]) -> dict[str, Array]:
+    return {name: array for name, array in arrays.items() if not name.startswith("fc.")}
+
+
+def _head(prefix: str, arrays: dict[str, Array]) -> dict[str, Array]:
+    return {f"{prefix}{leaf}": arrays[f"fc.{leaf}"] for leaf in ("weight", "bias")}
+
+
+def _classes(count: int) -> dict[str, Array]:
+    return {"fc.weight": np.ones((count, 16), np.float32), "fc.bias": np.ones(count, np.float32)}
+
+
+OTHER = {"projector.0.weight": np.ones((7, 5), np.float32), "queue": np.ones(3, np.float32)}
+RENAMED = {
+    "one prefix": lambda own: _under("backbone.body.", own),
+    "beside others": lambda own: _under("backbone.", own) | OTHER,
+    "backbone and head": lambda own: _under("backbone.", _without_head(own)) | _head("head.", own),
+    "backbone, neck and head": lambda own: (
+        _under("module.backbone.", _without_head(own)) | _head("module.cls_head.fc.", own) | OTHER
+    ),
+    "two encoders": lambda own: (
+        _under("module.encoder_k.", {n: a + 1 for n, a in own.items()})
+        | _under("module.encoder_q.", own)
+        | OTHER
+    ),
+    "encoders with a projection": lambda own: (
+        _under("encoder_q.", _without_head(own) | {"fc.0.weight": OTHER["projector.0.weight"]})
+        | _under("encoder_k.", _without_head(own))
+    ),
+    "another head": lambda own: _under("backbone.", own | _classes(7)),
+    "a teacher": lambda own: (
+        _under("teacher.", {n: a + 1 for n, a in own.items()}) | _under("student.", own)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RENAMED)
+def test_the_line_that_is_told_loads(case: str, saved: Any, tmp_path: pathlib.Path) -> None:
+    own = {name: array for name, array in state(net()).items() if array.ndim}
+    state_dict = RENAMED[case](own)
+    found = refusal(saved(state_dict), net())
+    made = eval(told(found), {"state_dict": state_dict})
+    path = saved(made)
+    if case == "another head":
+        assert found.help[1] == "its head has 7 classes: load it with `--num-classes 7`"
+        assert check_weights(path, net(), classes=7) == ()
+        return
+    if any("--num-classes 10" in help for help in found.help):
+        assert case == "encoders with a projection"
+        (said,) = check_weights(path, net(), classes=10)
+        assert said.code == codes.NEW_HEAD
+        return
+    assert check_weights(path, net()) == ()
+    assert_read(path, net())
+    for name, array in made.items():
+        np.testing.assert_array_equal(array, own[name])
+
+
+def test_no_line_is_told_that_does_not_load(saved: Any) -> None:
+    own = _without_head(state(net()))
+    del own["layer2.0.bn1.bias"]
+    assert not [h for h in refusal(saved(_under("backbone.", own)), net()).help if "save `" in h]
+
+
+def test_rows_of_long_lists_are_whole(saved: Any) -> None:
+    graph = net(NET.replace("depth: 1, width: 16", "depth: 40, width: 16"))
+    arrays = {f"features.{name}": array for name, array in state(graph).items()}
+    arrays["features.fc.bias"] = np.zeros(11, np.float32)
+    found = refusal(saved(arrays), graph)
+    layers = {n.rpartition(".")[0] for n in state(graph)}
+    for title in ("missing", "unexpected"):
+        *rows, last = of_network(found, title)
+        assert last == f"and {len(layers) - MOST_LINES} more layers" and len(rows) == MOST_LINES
+        assert all(" … " not in row and row.count("; the ") == 1 for row in rows)

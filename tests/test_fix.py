@@ -7,11 +7,14 @@ import random
 
 import pytest
 
-from resnet_compiler import fix
-from resnet_compiler.diagnostics import Fix, Span, is_surely, nearest
-from resnet_compiler.library import SpecFile, shipped_specs
+from resnet_compiler import console, fix
+from resnet_compiler.diagnostics import Fix, Span
+from resnet_compiler.library import SpecFile, find_spec, shipped_specs
 from resnet_compiler.limits import DEFAULT_LIMITS
 from resnet_compiler.pipeline import compile_file
+from resnet_compiler.render import render
+from resnet_compiler.spelling import is_surely, nearest
+from resnet_compiler.watch import files_read
 
 NET = """\
 # a comment
@@ -126,7 +129,8 @@ def test_shipped_files_are_never_changed() -> None:
     wrong = spec.path.read_text("utf-8").replace("kernel", "kernal")
     found = compile_file(spec, wrong)
     assert any(each.fix and each.fix.is_safe for each in found.diagnostics)
-    assert not fix._applicable(spec, found, unsafe=True)
+    tried = fix.fixed(spec, DEFAULT_LIMITS, unsafe=True, texts={spec.display: wrong})
+    assert tried.after == {} and tried.count == 0
 
 
 def test_edits_of_one_text_do_not_move_each_other() -> None:
@@ -168,3 +172,94 @@ def test_what_is_surely_meant(word: str, meant: str, surely: bool) -> None:
 
 def test_long_words_are_compared_with_nothing() -> None:
     assert nearest("a" * 1000, ["a" * 999]) is None
+
+
+# --- a fix is kept only if it helps, and changes the word that is wrong ---
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("width: required, gate", "wdith: required, gate"),  # a parameter, which the stage gives
+        ("gate: sigmoid}", "gaet: sigmoid}"),  # one that the layers read
+        ("- first: norm", "- frist: norm"),  # a layer that others read
+        ("let: {half: width // 2, ", "let: {halff: width // 2, "),
+    ],
+)
+def test_where_a_name_is_defined_wrongly_its_uses_stay(
+    tmp_path: pathlib.Path, right: str, wrong: str
+) -> None:
+    text = (
+        "name: net\ninput: {height: 32, width: 32}\n"
+        "stages: [layer1: {block: mine, depth: 1, width: 8, gate: relu}]\n"
+        "blocks:\n  mine:\n    parameters: {width: required, gate: sigmoid}\n"
+        "    let: {half: width // 2, more: half + half}\n    layers:\n"
+        "      - first: norm\n      - conv: {conv: {out: half * 2, kernel: 3}, from: first}\n"
+        "      - sum: {add: {}, from: [first, first]}\n"
+        "      - conv2: {conv: {out: more, kernel: 1}, from: conv}\n"
+        "      - act: gate\n      - both: {concat: {}, from: [sum, act]}\n"
+    )
+    assert compile_file(SpecFile("net.yaml", tmp_path / "net.yaml"), text).valid
+    assert text.count(right) == 1
+    after, found = fixed_text(tmp_path, text.replace(right, wrong))
+    assert after == text and found.count == 1
+
+
+def test_between_two_names_of_the_spec_nothing_is_guessed(tmp_path: pathlib.Path) -> None:
+    wrong = NET.replace("- pool:", "- alpha: relu\n  - beta: {relu: {}, from: alpah}\n  - pool:")
+    after, found = fixed_text(tmp_path, wrong)
+    assert after == wrong and [each.code.id for each in found.compilation.diagnostics] == ["RC0211"]
+    assert fixed_text(tmp_path, wrong, unsafe=True)[1].compilation.valid
+
+
+def test_a_fix_that_leads_to_another_error_is_dropped_and_the_others_stay(
+    tmp_path: pathlib.Path,
+) -> None:
+    wrong = NET.replace("kernel: 3", "kernal: big").replace("width: 8}", "widht: 8}")
+    after, found = fixed_text(tmp_path, wrong)
+    assert "widht" not in after and found.count == len(
+        [a for a, b in zip(after.split("\n"), wrong.split("\n"), strict=True) if a != b]
+    )
+    before = compile_file(SpecFile("net.yaml", tmp_path / "net.yaml"), wrong)
+    said = {each.summary for each in before.diagnostics}
+    assert {each.summary for each in found.compilation.diagnostics} < said
+
+
+@pytest.mark.parametrize("unsafe", [False, True])
+def test_nothing_is_kept_without_fewer_errors(tmp_path: pathlib.Path, unsafe: bool) -> None:
+    """`dropout` is no other word for `dropout_rate`: what stands under it is none."""
+    wrong = NET.replace("block: basic,", "block: preact_basic, dropout: {dropout: {rate: 0.3}},")
+    after, found = fixed_text(tmp_path, wrong, unsafe)
+    assert after == wrong and found.count == 0
+
+
+def test_as_many_are_mended_as_is_said(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "specs").mkdir()
+    wrong = NET.replace("kernel", "kernal").replace("block: basic", "block: basci")
+    (tmp_path / "specs" / "net.yaml").write_text(wrong)
+    reader = console.reading(None)
+    reader.show(reader.compile_all(["specs/net.yaml"]))
+    said = capsys.readouterr().err
+    assert "--> ./specs/net.yaml:5:" in said and "`resnetc check --fix` mends 2 of these" in said
+    (left,) = reader.fix_all(["specs/net.yaml"], unsafe=False, write=True)
+    assert left.valid and capsys.readouterr().out == "./specs/net.yaml: 2 fixes\n"
+    assert (tmp_path / "specs" / "net.yaml").read_text() == NET
+
+
+def test_a_folder_of_ones_own_called_specs_is_ones_own(tmp_path: pathlib.Path) -> None:
+    """Its files have other names in messages than the shipped ones, also where they are called alike."""
+    path = tmp_path / "specs" / "imagenet" / "resnet18.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("name: mine\nextends: resnet18\nact: {relu: {inplac: true}}\nimput: {}\n")
+    found = compile_file(find_spec("specs/imagenet/resnet18.yaml"))
+    own, shipped = "./specs/imagenet/resnet18.yaml", "specs/imagenet/resnet18.yaml"
+    assert found.texts[own] == path.read_text() and "name: resnet18" in found.texts[shipped]
+    assert {each.span.file for each in found.diagnostics if each.span} == {own}
+    assert [Span(file, 1, 1, 1, 1).is_shipped for file in (own, shipped)] == [False, True]
+    assert [path.resolve() for path in files_read(found)][:1] == [path]
+    annotation = render(found.diagnostics, "github")
+    assert f"file={shipped}," in annotation  # as GitHub knows the user's file
+    after = fix.fixed(find_spec(own), DEFAULT_LIMITS).after
+    assert after == {own: path.read_text().replace("imput", "input")}

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from resnet_compiler import codes
 from resnet_compiler.checkpoints.names import foreign_prefix
+from resnet_compiler.checkpoints.renaming import Renaming, renaming
 from resnet_compiler.checkpoints.shipped import specs_with
 from resnet_compiler.checkpoints.stored import Tensors, brief
-from resnet_compiler.diagnostics import Diagnostic, SpecError, error, nearest
+from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.graph import Graph
 from resnet_compiler.operators.base import Tensor
 from resnet_compiler.rehead import head_layers
+from resnet_compiler.spelling import nearest
 
 MOST_LINES = 20
 """Tensors that are listed of each kind of difference."""
@@ -61,16 +63,16 @@ def differences(wanted: Mapping[str, Tensor], stored: Tensors) -> Differences:
 
 
 def mismatch(
-    path: pathlib.Path, graph: Graph, wanted: Mapping[str, Tensor], stored: Tensors
+    path: pathlib.Path,
+    graph: Graph,
+    wanted: Mapping[str, Tensor],
+    stored: Tensors,
+    written: Tensors,
 ) -> Diagnostic:
-    """The finding about weights that differ from the network's."""
+    """The finding about weights that differ from the network's; ``written`` have the names that are in the file."""
     found = differences(wanted, stored)
     ours = {n: each.shape for n, each in wanted.items() if each.initialisation != "counter"}
-    theirs = {
-        name: each.shape
-        for name, each in stored.items()
-        if name in ours or name.rpartition(".")[2] not in _COUNTERS
-    }
+    theirs = _shapes(stored, ours)
     unmet, unused = _by_layer(found.missing, ours), _by_layer(found.unexpected, theirs)
     reshaped = _by_layer(found.reshaped, theirs)
     lists = {
@@ -107,8 +109,17 @@ def mismatch(
         at,
         f"`{found.reshaped[0]}` is {_text(ours[found.reshaped[0]])} here" if at else "",
         notes=notes,
-        help=_hints(graph, found, ours, theirs),
+        help=_hints(graph, found, ours, theirs, _shapes(written, ours)),
     )
+
+
+def _shapes(stored: Tensors, ours: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes of a file's tensors but the counters."""
+    return {
+        name: each.shape
+        for name, each in stored.items()
+        if name in ours or name.rpartition(".")[2] not in _COUNTERS
+    }
 
 
 def layer_of(graph: Graph, name: str) -> str:
@@ -194,7 +205,11 @@ def _joined(words: list[str]) -> str:
 
 
 def _hints(
-    graph: Graph, found: Differences, ours: Mapping[str, Shape], theirs: Mapping[str, Shape]
+    graph: Graph,
+    found: Differences,
+    ours: Mapping[str, Shape],
+    theirs: Mapping[str, Shape],
+    written: Mapping[str, Shape],
 ) -> list[str]:
     """What explains all of it, where something does."""
     classes = _classes(graph, found, ours, theirs)
@@ -203,10 +218,10 @@ def _hints(
     names = specs_with(theirs)
     if names:
         return [f"its tensors are those of {_joined([f'`{name}`' for name in names])}"]
-    prefix = foreign_prefix(theirs, ours)
-    if prefix is not None:
-        plain = f"{{k.removeprefix({brief(prefix)!r}): v for k, v in state_dict.items()}}"
-        return [f"its names begin with `{brief(prefix)}`: save `{plain}`"]
+    head = _head_tensors(graph, ours)
+    way = renaming(written, ours, head)
+    if way is not None:
+        return _renamed(way, written, graph)
     prefix = foreign_prefix(ours, theirs)
     if prefix is not None:
         return [f"the network's names begin with `{prefix}`, those of the file do not"]
@@ -215,6 +230,40 @@ def _hints(
             "every shape is there under another name: `names` in a spec gives blocks other names"
         ]
     return []
+
+
+def _head_tensors(graph: Graph, ours: Mapping[str, Shape]) -> list[str]:
+    """The tensors of the layers that give the classes; none where there are no such layers."""
+    try:
+        head = head_layers(graph)
+    except SpecError:
+        return []
+    return [name for name in ours if layer_of(graph, name) in head]
+
+
+def _renamed(way: Renaming, written: Mapping[str, Shape], graph: Graph) -> list[str]:
+    """The line to save the tensors with, and what else is to be said of it."""
+    first, *others = map(brief, way.prefixes)
+    lead = f"its names begin with `{first}`"
+    if others:
+        new = [brief(each.rstrip(".")) for each in list(way.prefixes.values())[1:]]
+        old = [each.rstrip(".") for each in others]
+        pairs = [f"`{a}` is `{b}` here" for a, b in zip(old, new, strict=True)]
+        lead = f"{lead}, and {_joined(pairs)}"
+    help = [f"{lead}: save `{way.line(written)}`"]
+    if way.beside:
+        names = _joined([f"`{brief(each)}`" for each in way.beside])
+        help.append(f"another network of these shapes is under {names}")
+    if way.classes is not None:
+        help.append(
+            f"its head has {way.classes:,} classes: load it with `--num-classes {way.classes}`"
+        )
+    if way.missing:
+        layer, classes = head_layers(graph)[0], graph[graph.output].shape[0]
+        help.append(
+            f"it has no `{layer}` of that shape: load it with `--num-classes {classes}`, for a new one"
+        )
+    return help
 
 
 def _classes(

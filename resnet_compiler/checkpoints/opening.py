@@ -100,7 +100,8 @@ def open_checkpoint(
         SpecError: the file cannot be read (RC0510), holds more than weights (RC0511), or other ones (RC0512).
     """
     wanted = dict(tensors(graph))
-    stored = without_wrappers(_read(path), wanted)
+    written = _read(path)
+    stored = without_wrappers(written, wanted)
     fresh = _fresh_head(graph, wanted, stored) if new_head else ()
     idle = [
         name
@@ -112,7 +113,7 @@ def open_checkpoint(
     kept = {name: each for name, each in stored.items() if name not in made}
     needed = {name: each for name, each in wanted.items() if name not in made}
     if differences(needed, kept):
-        raise SpecError([mismatch(path, graph, wanted, stored)])
+        raise SpecError([mismatch(path, graph, wanted, stored, written)])
     found = (_new_head(path, graph, fresh, wanted, stored, seed),) if fresh else ()
     checkpoint = Checkpoint(path, kept, seed, found)
     try:

@@ -70,6 +70,7 @@ def serve(
 
 def _workspace(spec: SpecFile | None) -> Workspace:
     """The file itself; for a shipped spec a copy, and for none a small spec to start from, both without a file."""
+    from resnet_compiler.diagnostics import is_shipped
     from resnet_compiler.serve.workspace import Workspace
     from resnet_compiler.support.read import text as read_text
     from resnet_compiler.templating import environment
@@ -78,7 +79,7 @@ def _workspace(spec: SpecFile | None) -> Workspace:
         name = "my_resnet"
         text = environment().get_template("spec.yaml.j2").render(name=name)
         return Workspace(pathlib.Path(), None, text, name)
-    if spec.display.startswith("specs/"):
+    if is_shipped(spec.display):
         text = read_text(spec.path)
         return Workspace(pathlib.Path(), None, text, spec.path.stem)
     return Workspace.opened(spec.path)

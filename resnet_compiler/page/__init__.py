@@ -60,10 +60,10 @@ def _finding(compilation: Compilation, diagnostic: Diagnostic) -> dict[str, Any]
 def _name(compilation: Compilation, name: str) -> str:
     """A file's name as the page has it: a shipped one's own, another's from the spec's folder on."""
     from resnet_compiler.characters import escaped
+    from resnet_compiler.diagnostics import is_shipped
 
     folder, slash, _ = compilation.spec.display.rpartition("/")
-    is_shipped = name.startswith("specs/")
-    return escaped(name if is_shipped else name.removeprefix(folder + slash))
+    return escaped(name if is_shipped(name) else name.removeprefix(folder + slash))
 
 
 def page_html(compilation: Compilation) -> str:

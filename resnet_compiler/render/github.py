@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
@@ -16,7 +17,7 @@ def render(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], color:
 def _command(diagnostic: Diagnostic) -> str:
     properties: dict[str, str | int] = {}
     if span := diagnostic.span:
-        properties["file"] = span.file
+        properties["file"] = posixpath.normpath(span.file)  # as the repository has it
         properties["line"] = span.line
         properties["endLine"] = span.end_line
         properties["col"] = span.column

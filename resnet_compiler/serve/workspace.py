@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from resnet_compiler.diagnostics import SpecError
-from resnet_compiler.library import SpecFile
+from resnet_compiler.library import SpecFile, display_of
 from resnet_compiler.output import write_all
 from resnet_compiler.paths import stays_inside
 
@@ -65,7 +65,7 @@ class Workspace:
     def spec(self) -> SpecFile:
         """How a compilation is to call the text, and where it is to look for what the text names."""
         path = self.path or self.folder / f"{self.name}.yaml"
-        return SpecFile(path.as_posix(), path)
+        return SpecFile(display_of(path), path)
 
     def save(self, text: str, name: str | None = None, *, overwrite: bool = False) -> pathlib.Path:
         """Write the text to its file.
