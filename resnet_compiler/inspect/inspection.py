@@ -114,12 +114,12 @@ class Inspection:
         return sum(known) if len(known) == len(each) else None
 
 
-def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Inspection:
-    """Look into a file.
+def inspect_file(path: str, library: Library = Library(), asked: Sizes = AS_DECLARED) -> Inspection:
+    """Look into a file, here and now: for files of others, `process.Inspector` does it in a bounded process.
 
     Args:
         path: an .onnx file.
-        library: does the work that a hostile file could make abort.
+        library: the onnx library, which a hostile file could make abort.
         asked: what stands for dimensions that it leaves open. Without it, the batch is 1, and height and width are
             those for which our own files declare their MACs.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import onnx
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
-MOST_EXPANDED = 1_000_000
+MOST_EXPANDED = 50_000
 """Functions are expanded where no more nodes than this come of it."""
 DEEPEST_CALL = 50
 _DEFAULT_DOMAINS = ("", "ai.onnx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ def text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode(errors="backslashreplace")
 
 
+@cache
 def type_name(number: int) -> str:
     """The name of an element type: ``float32``, ``int8``."""
     from onnx import TensorProto

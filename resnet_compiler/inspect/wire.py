@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from resnet_compiler import codes
 from resnet_compiler.diagnostics import SpecError, error
@@ -81,7 +81,7 @@ def open_model(path: str) -> OnnxFile:
     model = onnx.ModelProto()
     faults: list[str] = []
     try:
-        with open(path, "rb") as stream:
+        with _opened(path) as stream:
             status = os.fstat(stream.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(0, "it is not a regular file")
@@ -104,8 +104,14 @@ def open_model(path: str) -> OnnxFile:
     return OnnxFile(path, status.st_size, model, tuple(faults))
 
 
+def _opened(path: str) -> BinaryIO:
+    """A file for reading; a pipe is opened too, without waiting for anyone to write to it."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.fdopen(os.open(path, flags), "rb")
+
+
 def _not_onnx(path: str, why: str) -> SpecError:
-    with open(path, "rb") as stream:
+    with _opened(path) as stream:
         start = stream.read(64)
     notes = [what for begin, what in _BEGINNINGS if start.startswith(begin)]
     return SpecError(
