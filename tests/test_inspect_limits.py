@@ -12,6 +12,7 @@ from support.inspection import faults, look, with_length
 from support.onnx_files import model, node, residual_network, tensor, value
 
 from resnet_compiler.inspect.inspection import inspect_file
+from resnet_compiler.inspect.library import Library
 from resnet_compiler.inspect.process import Inspector
 
 X, Y = value("x", [1, 4]), value("y")
@@ -104,7 +105,7 @@ def test_large_weights_are_not_read() -> None:
     made = model([node("MatMul", "x w", "y")], [value("x", [1, 1000])], [Y], [weights])
     pathlib.Path("model.onnx").write_bytes(made.SerializeToString())
     tracemalloc.start()
-    found = inspect_file("model.onnx")
+    found = inspect_file("model.onnx", Library())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (found.parameter_count, found.macs) == (10_000_000, 10_000_000)

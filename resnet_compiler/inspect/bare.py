@@ -5,36 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from resnet_compiler.inspect.operators import MICROSOFT, SAME_SHAPE
 from resnet_compiler.inspect.structure import Operation, Structure
 from resnet_compiler.inspect.tensors import text
 
 if TYPE_CHECKING:
     import onnx
 
-MICROSOFT = "com.microsoft"
-_SAME_SHAPE = {
-    "QLinearAdd": ("Add", (0, 3)),
-    "QLinearMul": ("Mul", (0, 3)),
-    "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
-    "QLinearAveragePool": ("AveragePool", (0,)),
-    "QLinearLeakyRelu": ("Relu", (0,)),
-    "QLinearSigmoid": ("Relu", (0,)),
-    "QGemm": ("Gemm", (0, 3)),
-    "FusedConv": ("Conv", (0, 1, 2)),
-    "FusedGemm": ("Gemm", (0, 1, 2)),
-    "FusedMatMul": ("MatMul", (0, 1)),
-    "BiasGelu": ("Add", (0, 1)),
-    "FastGelu": ("Relu", (0,)),
-    "Gelu": ("Relu", (0,)),
-    "QuickGelu": ("Relu", (0,)),
-    "QuantizeLinear": ("Relu", (0,)),
-    "DequantizeLinear": ("Relu", (0,)),
-}
-"""Operators of ONNX Runtime's own domain: the ONNX operator with the same shape rule, and which inputs it takes."""
 _KEPT_ATTRIBUTES = (
     *("kernel_shape", "strides", "pads", "dilations", "group", "auto_pad"),
-    *("ceil_mode", "transA", "transB"),
+    *("ceil_mode", "transA", "transB", "axes", "keepdims"),
 )
+_HAS_LAYER_NORM = 17
+"""The opset from which on ONNX has it; ONNX Runtime has it at all."""
 
 _FOLLOWED_FROM = {"Reshape": 14, "Squeeze": 13, "Unsqueeze": 13}
 """From these opsets on, inference follows computed shapes through an operator; older files borrow the later version.
@@ -69,25 +52,43 @@ def bare_model(structure: Structure) -> onnx.ModelProto:
         if 5 <= opset < borrowed:
             _borrow(graph, operation)
         else:
-            graph.node.append(_stand_in(operation))
+            graph.node.append(_stand_in(operation, opset))
     if 5 <= opset < max(_FOLLOWED_FROM.values()):
         model.functions.extend(_functions())
         model.opset_import.add(domain=_OURS, version=1)
     return model
 
 
-def _stand_in(operation: Operation) -> onnx.NodeProto:
-    """The node, or for a known one of a foreign domain an ONNX node with the same shape."""
+def _stand_in(operation: Operation, opset: int) -> onnx.NodeProto:
+    """The node, or an ONNX node with the same shape for one that ONNX lacks, or had not yet at this opset."""
     import onnx
 
-    known = _SAME_SHAPE.get(operation.type) if operation.domain == MICROSOFT else None
-    if known is None or operation.integer("channels_last", 0):
+    if operation.key == (MICROSOFT, "FusedMatMul"):
+        return _product(operation)
+    known = SAME_SHAPE.get(operation.key)
+    is_known = operation.type == "LayerNormalization" and opset >= _HAS_LAYER_NORM
+    if known is None or is_known or operation.integer("channels_last", 0):
         return operation.proto
     kind, taken = known
     names = [operation.inputs[place] for place in taken if place < len(operation.inputs)]
     node = onnx.NodeProto(op_type=kind, input=names, output=operation.outputs[:1])
     node.attribute.extend(a for a in operation.proto.attribute if a.name in _KEPT_ATTRIBUTES)
     return node
+
+
+def _product(operation: Operation) -> onnx.NodeProto:
+    """A product of matrices, transposed or not, as an Einsum, which needs no number of dimensions."""
+    from onnx import helper
+
+    left = "ki" if operation.integer("transA", 0) else "ik"
+    right = "jk" if operation.integer("transB", 0) else "kj"
+    rule = f"...{left},...{right}->...ij"
+    if operation.integer("transBatchA", 0) or operation.integer("transBatchB", 0):
+        return operation.proto
+    made: onnx.NodeProto = helper.make_node(
+        "Einsum", list(operation.inputs), list(operation.outputs), equation=rule
+    )
+    return made
 
 
 def _borrow(graph: onnx.GraphProto, operation: Operation) -> None:

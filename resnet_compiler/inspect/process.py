@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from resnet_compiler import codes
-from resnet_compiler.diagnostics import Code, Diagnostic, SpecError, error
+from resnet_compiler.codes import Code
+from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.faults import CompilerFault
 from resnet_compiler.inspect.external import ExternalFile
 from resnet_compiler.inspect.inspection import Amount, Endpoint, Inspection, Layer, Precision

@@ -18,7 +18,10 @@ LARGEST_COUNT = 2**63 - 1
 LONGEST_READ = 2**22
 """Values are looked at only where they take fewer bytes."""
 
-FLOATING = ("float32", "float16", "bfloat16", "float64")
+FLOATING = (
+    *("float32", "float16", "bfloat16", "float64", "complex64", "complex128", "float4e2m1"),
+    *("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "float8e8m0"),
+)
 QUANTISED = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "int16", "uint16", "int32")
 """Integers that stand for real numbers, where a scale goes with them; biases are int32."""
 
