@@ -31,6 +31,9 @@ def macs(operation: Operation, roles: Roles) -> int | None:
         return None
     if operation.type == "ConvTranspose":
         return prod(data_shape) * prod(weight_shape[1:])
+    if operation.index in roles.blocked.channels:
+        elements = roles.blocked.elements(operation, weight_shape, is_weight=True)
+        return output[0] * prod(output[2:]) * elements
     if is_convolution:
         return prod(output) * prod(weight_shape[1:])
     if operation.key == (MICROSOFT, "FusedMatMul") and operation.integer("transBatchA", 0):

@@ -110,14 +110,27 @@ def _transposed(given: str, output: str, order: tuple[int, ...]) -> onnx.NodePro
     return made
 
 
-def _reorder(order: tuple[int, ...]) -> Callable[[_Lowering], _Parts]:
-    def lower(it: _Lowering) -> _Parts:
-        if it.integer("channels_last"):
-            yield _transposed(it.given(0), it.made(), order)
-        else:
-            yield it.op("Identity", [it.given(0)], it.made())
+def _into_blocks(it: _Lowering) -> _Parts:
+    if it.integer("channels_last"):
+        yield _transposed(it.given(0), it.made(), (0, 3, 1, 2))
+    else:
+        yield it.op("Identity", [it.given(0)], it.made())
 
-    return lower
+
+def _out_of_blocks(it: _Lowering) -> _Parts:
+    """The channels that are real, and last where that is asked for."""
+    from onnx import helper
+
+    is_last = it.integer("channels_last")
+    real = it.between("real") if is_last else it.made()
+    bounds = []
+    for what, number in (("first", 0), ("end", it.integer("channels") or 2**31), ("axis", 1)):
+        bounds.append(it.between(what))
+        value = helper.make_tensor("", 7, [1], [number])
+        yield helper.make_node("Constant", [], [bounds[-1]], value=value)
+    yield it.op("Slice", [it.given(0), *bounds], real)
+    if is_last:
+        yield _transposed(real, it.made(), (0, 2, 3, 1))
 
 
 def _with_bias(it: _Lowering) -> _Parts:
@@ -172,8 +185,8 @@ _LOWERINGS: Mapping[Key, tuple[int, Callable[[_Lowering], _Parts]]] = {
     (NCHWC, "AveragePool"): (1, _same("AveragePool", 1)),
     (NCHWC, "GlobalMaxPool"): (1, _same("GlobalMaxPool", 1)),
     (NCHWC, "GlobalAveragePool"): (1, _same("GlobalAveragePool", 1)),
-    (NCHWC, "ReorderInput"): (1, _reorder((0, 3, 1, 2))),
-    (NCHWC, "ReorderOutput"): (1, _reorder((0, 2, 3, 1))),
+    (NCHWC, "ReorderInput"): (1, _into_blocks),
+    (NCHWC, "ReorderOutput"): (1, _out_of_blocks),
 }
 """How an operator is lowered, and how many inputs it must have for that."""
 

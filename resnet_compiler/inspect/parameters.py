@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from resnet_compiler.inspect.nchwc import Blocked, blocked
 from resnet_compiler.inspect.operators import (
     DYNAMIC,
     INTEGER_WEIGHTS,
@@ -161,7 +162,8 @@ class Roles:
                 if not name or name in self.computed or self._is_trivial(operation, name):
                     continue
                 if place in PLACES.get(key, ()):
-                    learned_leaves += self._gather(name, operation, seen, single=True)
+                    gathered = self._gather(name, operation, seen, single=True)
+                    learned_leaves += (self._real(leaf, operation) for leaf in gathered)
                 elif place in STATISTICS.get(key, ()):
                     statistics += self._gather(name, operation, seen, single=True)
                 elif is_after and place in joined:
@@ -169,6 +171,19 @@ class Roles:
             if is_after or len(learned_leaves) > before or WEIGHTED.get(key):
                 learned.update(name for name in operation.outputs if name)
         return learned_leaves, statistics
+
+    @cached_property
+    def blocked(self) -> Blocked:
+        """The convolutions whose weights may be filled up with zeros."""
+        return blocked(self.file, self.structure, self.typed)
+
+    def _real(self, leaf: Leaf, reader: Operation) -> Leaf:
+        """The leaf without the zeros that it is filled up with."""
+        tensor = self.structure.initializers.get(leaf.name)
+        if reader.index not in self.blocked.channels or tensor is None:
+            return leaf
+        is_weight = leaf.name == reader.inputs[1]
+        return replace(leaf, elements=self.blocked.elements(reader, tensor.dims, is_weight))
 
     @property
     def parameters(self) -> list[Leaf]:

@@ -28,14 +28,14 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 class Operation:
     """A node, or one of those that a fused one stands for.
 
-    ``index`` tells operations apart, ``node`` is the node's place in the file, whose operator there is ``written``; a part
-    of a fused one is ``last`` where nothing of it comes after. A node without a name has its first output's. ``captured``
+    ``index`` tells operations apart, ``node`` is the place in the file of the ``whole`` node; a part of a fused one is
+    ``last`` where nothing of it comes after. A node without a name has its first output's. ``captured``
     are values that the bodies of control flow read from around them.
     """
 
     index: int
     node: int
-    written: Key
+    whole: onnx.NodeProto
     last: bool
     name: str
     domain: str
@@ -52,6 +52,12 @@ class Operation:
         return f"{domain}.{kind}" if domain else kind
 
     @property
+    def written(self) -> Key:
+        """The operator that it is in the file."""
+        domain = text(self.whole.domain)
+        return ("" if domain in _DEFAULT_DOMAINS else domain, text(self.whole.op_type))
+
+    @property
     def key(self) -> Key:
         """The operator that it is counted as."""
         return (self.domain, self.type)
@@ -64,10 +70,7 @@ class Operation:
 
     def integer(self, name: str, default: int) -> int:
         """An integer attribute's value."""
-        for each in self.proto.attribute:
-            if each.name == name and each.type == each.INT:
-                return int(each.i)
-        return default
+        return integer(self.proto, name, default)
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
         """A tensor attribute's value."""
@@ -225,11 +228,10 @@ def _operation(
     outputs = tuple(text(name) for name in node.output)
     domain = text(node.domain)
     name = text(node.name) or next((name for name in outputs if name), f"#{index}")
-    written = text(whole.domain)
     return Operation(
         index,
         place,
-        ("" if written in _DEFAULT_DOMAINS else written, text(whole.op_type)),
+        whole,
         last,
         name,
         "" if domain in _DEFAULT_DOMAINS else domain,
@@ -239,6 +241,12 @@ def _operation(
         tuple(dict.fromkeys(name for body in bodies_of(node) for name in _captured(body))),
         node,
     )
+
+
+def integer(node: onnx.NodeProto, name: str, default: int = 0) -> int:
+    """An integer attribute's value."""
+    found = (int(a.i) for a in node.attribute if a.name == name and a.type == a.INT)
+    return next(found, default)
 
 
 def bodies_of(node: onnx.NodeProto) -> list[onnx.GraphProto]:

@@ -150,6 +150,25 @@ def values_of(file: OnnxFile, tensor: onnx.TensorProto) -> np.ndarray[Any, np.dt
     return np.frombuffer(data, form)
 
 
+def last_values(
+    file: OnnxFile, tensor: onnx.TensorProto, count: int
+) -> np.ndarray[Any, np.dtype[Any]] | None:
+    """The last values of a float32 tensor, at most so many, or None where they are not at hand."""
+    import numpy as np
+
+    if type_name(tensor.data_type) != "float32" or is_external(tensor):
+        return None
+    size = 4 * min(count, LONGEST_READ // 4)
+    if tensor.HasField("segment"):
+        begin = max(tensor.segment.begin, tensor.segment.end - size)
+        data = file.read(begin, tensor.segment.end)
+    elif tensor.float_data:
+        return np.asarray(tensor.float_data[-size // 4 :], np.float32)
+    else:
+        data = tensor.raw_data[-size:]
+    return np.frombuffer(data[len(data) % 4 :], "<f4")
+
+
 def integers_of(tensor: onnx.TensorProto) -> list[int] | None:
     """The values of a small int64 tensor, or None."""
     import numpy as np

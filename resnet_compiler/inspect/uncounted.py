@@ -99,8 +99,13 @@ def uncounted(roles: Roles) -> Uncounted:
         name, reader = unclear[0]
         summary = f"`{name}` holds integers on their way into `{reader.name}`, and whether they are its weight or scale it is not known"
         warnings.append(_told(summary, {"parameters"}))
+    filled = roles.blocked.unknown
+    if filled:
+        summary = f"the weight of `{filled[0].name}` is laid out in blocks of channels, and how many of them are real is not known"
+        warnings.append(_told(summary, {"parameters", "MACs"}))
     figures = {figure for each in lost.values() for figure in each}
     figures |= {"parameters"} if unclear else set()
+    figures |= {"parameters", "MACs"} if filled else set()
     return Uncounted(frozenset(figures), tuple(warnings))
 
 
