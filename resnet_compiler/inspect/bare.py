@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from resnet_compiler.inspect.operators import MICROSOFT, SAME_SHAPE
+from resnet_compiler.inspect.operators import GIVES_FLOATS, MICROSOFT, SAME_SHAPE
 from resnet_compiler.inspect.structure import Operation, Structure
 from resnet_compiler.inspect.tensors import text
 
@@ -16,6 +16,8 @@ _KEPT_ATTRIBUTES = (
     *("kernel_shape", "strides", "pads", "dilations", "group", "auto_pad"),
     *("ceil_mode", "transA", "transB", "axes", "keepdims"),
 )
+_ZERO_POINT = 8
+"""Where a QGemm has the zero point of its result; without one the result is float."""
 _HAS_LAYER_NORM = 17
 """The opset from which on ONNX has it; ONNX Runtime has it at all."""
 
@@ -52,43 +54,59 @@ def bare_model(structure: Structure) -> onnx.ModelProto:
         if 5 <= opset < borrowed:
             _borrow(graph, operation)
         else:
-            graph.node.append(_stand_in(operation, opset))
+            graph.node.extend(_stand_ins(operation, structure, opset))
     if 5 <= opset < max(_FOLLOWED_FROM.values()):
         model.functions.extend(_functions())
         model.opset_import.add(domain=_OURS, version=1)
     return model
 
 
-def _stand_in(operation: Operation, opset: int) -> onnx.NodeProto:
-    """The node, or an ONNX node with the same shape for one that ONNX lacks, or had not yet at this opset."""
-    import onnx
+def _stand_ins(operation: Operation, structure: Structure, opset: int) -> Iterator[onnx.NodeProto]:
+    """The node, or ONNX nodes with the same shape for one that ONNX lacks, or had not yet at this opset."""
+    from onnx import TensorProto, helper
 
     if operation.key == (MICROSOFT, "FusedMatMul"):
-        return _product(operation)
+        yield from _product(operation, structure)
+        return
     known = SAME_SHAPE.get(operation.key)
     is_known = operation.type == "LayerNormalization" and opset >= _HAS_LAYER_NORM
-    if known is None or is_known or operation.integer("channels_last", 0):
-        return operation.proto
+    if known is None or is_known or not operation.outputs:
+        yield operation.proto
+        return
     kind, taken = known
     names = [operation.inputs[place] for place in taken if place < len(operation.inputs)]
-    node = onnx.NodeProto(op_type=kind, input=names, output=operation.outputs[:1])
+    output = operation.outputs[0]
+    gives_floats = operation.key in GIVES_FLOATS and len(operation.inputs) <= _ZERO_POINT
+    result = f"{_OURS} product of {operation.index}" if gives_floats else output
+    node: onnx.NodeProto = helper.make_node(kind, names, [result])
     node.attribute.extend(a for a in operation.proto.attribute if a.name in _KEPT_ATTRIBUTES)
-    return node
+    yield node
+    if gives_floats:
+        yield helper.make_node("Cast", [result], [output], to=TensorProto.FLOAT)
 
 
-def _product(operation: Operation) -> onnx.NodeProto:
-    """A product of matrices, transposed or not, as an Einsum, which needs no number of dimensions."""
+def _product(operation: Operation, structure: Structure) -> Iterator[onnx.NodeProto]:
+    """A product of matrices, transposed or not: as a MatMul where it is known how many dimensions there are."""
     from onnx import helper
 
-    left = "ki" if operation.integer("transA", 0) else "ik"
-    right = "jk" if operation.integer("transB", 0) else "kj"
-    rule = f"...{left},...{right}->...ij"
-    if operation.integer("transBatchA", 0) or operation.integer("transBatchB", 0):
-        return operation.proto
-    made: onnx.NodeProto = helper.make_node(
-        "Einsum", list(operation.inputs), list(operation.outputs), equation=rule
-    )
-    return made
+    if len(operation.inputs) < 2 or operation.integer("transBatchA", 0):
+        yield operation.proto
+        return
+    names, turned = list(operation.inputs[:2]), [False, False]
+    for side, which in enumerate(("transA", "transB")):
+        stored = structure.initializers.get(names[side])
+        turned[side] = bool(operation.integer(which, 0))
+        if turned[side] and stored is not None and len(stored.dims) > 1:
+            *order, last = range(len(stored.dims))
+            order.insert(-1, last)
+            name = f"{_OURS} {which} of {operation.index}"
+            yield helper.make_node("Transpose", [names[side]], [name], perm=order)
+            names[side], turned[side] = name, False
+    if not any(turned):
+        yield helper.make_node("MatMul", names, list(operation.outputs))
+        return
+    rule = f"...{'ki' if turned[0] else 'ik'},...{'jk' if turned[1] else 'kj'}->...ij"
+    yield helper.make_node("Einsum", names, list(operation.outputs), equation=rule)
 
 
 def _borrow(graph: onnx.GraphProto, operation: Operation) -> None:

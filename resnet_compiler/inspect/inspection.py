@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from resnet_compiler.diagnostics import Diagnostic
+from resnet_compiler import codes
+from resnet_compiler.diagnostics import Diagnostic, error
 from resnet_compiler.inspect import external, shapes, structure, trunk, wire
 from resnet_compiler.inspect.costs import macs
 from resnet_compiler.inspect.external import ExternalFile
@@ -149,6 +150,9 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
     followed = trunk.follow(roles)
     unknown = uncounted(roles)
     warnings += unknown.warnings
+    layers = _layers(roles, followed.weighted)
+    if "MACs" not in unknown.figures:
+        warnings += _without_shapes(layers, typed)
     graph = file.model.graph
     return Inspection(
         path=path,
@@ -171,7 +175,7 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
         precision=_precision(roles),
         residual_adds=followed.adds,
         external=files,
-        layers=_layers(roles, followed.weighted),
+        layers=layers,
         diagnostics=tuple(_of_file(path, each) for each in (*faults, *warnings)),
         unknown=unknown.figures,
     )
@@ -233,6 +237,19 @@ def _precision(roles: Roles) -> Precision:
     how = tuple(dict.fromkeys(scheme for scheme in schemes if scheme))
     word += f" ({', '.join(how)})" if how else ""
     return Precision(word, _counted(types), how)
+
+
+def _without_shapes(layers: Sequence[Layer], typed: Typed) -> list[Diagnostic]:
+    """A warning where MACs have no number although the sizes of all inputs have: those that are open are told elsewhere."""
+    names = [layer.name for layer in layers if layer.macs is None]
+    is_open = any(
+        not isinstance(dim, int) for shape in typed.inputs.values() for dim in shape or (None,)
+    )
+    if not names or is_open:
+        return []
+    summary = f"there is no number for MACs: the shapes of {len(names):,} layers are not known"
+    note = f"the first of them is `{names[0]}`"
+    return [error(codes.INCOMPLETE_INSPECTION, summary, notes=[note], severity="warning")]
 
 
 def _layers(roles: Roles, weighted: frozenset[int]) -> tuple[Layer, ...]:

@@ -87,17 +87,17 @@ def _same(kind: str, count: int) -> Callable[[_Lowering], _Parts]:
     return lower
 
 
-def _channels_last(kind: str, count: int) -> Callable[[_Lowering], _Parts]:
+def _channels_last(kind: str, count: int, domain: str = "") -> Callable[[_Lowering], _Parts]:
     """Between two transposes where the image has its channels last, which is what ``channels_last`` says."""
 
     def lower(it: _Lowering) -> _Parts:
         inputs = [it.given(place) for place in range(count)]
         if not (it.integer("channels_last") or kind == "MaxPool"):
-            yield it.op(kind, inputs, it.made())
+            yield it.op(kind, inputs, it.made(), domain=domain)
             return
         first, result = it.between("channels first"), it.between("result")
         yield _transposed(inputs[0], first, (0, 3, 1, 2))
-        yield it.op(kind, [first, *inputs[1:]], result)
+        yield it.op(kind, [first, *inputs[1:]], result, domain=domain)
         yield _transposed(result, it.made(), (0, 2, 3, 1))
 
     return lower
@@ -169,6 +169,10 @@ _LOWERINGS: Mapping[Key, tuple[int, Callable[[_Lowering], _Parts]]] = {
     (MICROSOFT, "FusedConv"): (2, _convolution),
     (MICROSOFT, "FusedGemm"): (2, _same("Gemm", 3)),
     (MICROSOFT, "QLinearConv"): (8, _channels_last("QLinearConv", 9)),
+    **{
+        (MICROSOFT, kind): (5, _channels_last(kind, 5, MICROSOFT))
+        for kind in ("QLinearGlobalAveragePool", "QLinearAveragePool")
+    },
     (MICROSOFT, "NhwcMaxPool"): (1, _channels_last("MaxPool", 1)),
     (MICROSOFT, "BiasGelu"): (2, _with_bias),
     (MICROSOFT, "FastGelu"): (1, _with_bias),

@@ -103,7 +103,7 @@ def _evidence(
         last = last_values(file, weight, max(LARGEST_BLOCK, 4 * window))
         has_groups = operation.integer("group", 1) > 1 and not _is_depthwise(operation, structure)
         # the last of each 16, from the end, is of the last channel for blocks of 8 and of 16
-        if has_groups or (last is not None and bool((last[::-LARGEST_BLOCK] != 0).any())):
+        if has_groups or (last is not None and last[::-LARGEST_BLOCK].any()):
             known.setdefault(operation.outputs[0], int(weight.dims[0]))
     return known
 

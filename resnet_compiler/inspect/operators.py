@@ -118,6 +118,9 @@ SAME_SHAPE: Mapping[Key, tuple[str, tuple[int, ...]]] = {
 }
 """The ONNX operator with the same shape rule, and which inputs it takes: for operators that ONNX, or an older version, lacks."""
 
+GIVES_FLOATS = ((MICROSOFT, "QGemm"), (MICROSOFT, "MatMulIntegerToFloat"))
+"""Operators that take integers and give real numbers."""
+
 FOREIGN: frozenset[Key] = frozenset(
     key
     for key in (*WEIGHTED, *PLACES, *JOINS, *SAME_SHAPE, (MICROSOFT, "FusedMatMul"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from resnet_compiler.inspect.lowering import NCHWC
 from resnet_compiler.inspect.nchwc import Blocked, blocked
 from resnet_compiler.inspect.operators import (
     DYNAMIC,
@@ -109,9 +110,16 @@ class Roles:
             return None
         taken = [operation.inputs[place] for place in places if place < len(operation.inputs)]
         constant = [name for name in taken if name and name not in self.computed]
-        if len(taken) < 2 or len(constant) != 1:
+        if len(taken) < 2 or len(constant) != 1 or self._is_norm(operation):
             return None
         return None if self._is_fixed_filter(operation, constant[0]) else constant[0]
+
+    def _is_norm(self, operation: Operation) -> bool:
+        """Whether it is what ONNX Runtime writes for a batch norm in blocks: a depthwise convolution without a window."""
+        if operation.written != (NCHWC, "Conv"):
+            return False
+        stored = self.structure.initializers.get(operation.inputs[1])
+        return stored is not None and list(stored.dims[1:]) == [1, 1, 1] and stored.dims[0] > 1
 
     @cached_property
     def _fixed_filters(self) -> dict[tuple[str, int], bool]:
@@ -134,10 +142,10 @@ class Roles:
             self._fixed_filters[name, group] = values is not None and _is_one_window(values, group)
         return self._fixed_filters[name, group]
 
-    @cached_property
-    def unclear(self) -> list[tuple[str, Operation]]:
+    @property
+    def unclear(self) -> Sequence[tuple[str, Operation]]:
         """Stored integers of which it cannot be told whether they are parameters, and who reads them."""
-        return []
+        return self._leaves[2]
 
     def _constant(self, name: str) -> onnx.TensorProto | None:
         maker = self.structure.maker.get(name)
@@ -146,9 +154,10 @@ class Roles:
         return maker.tensor("value")
 
     @cached_property
-    def _leaves(self) -> tuple[list[Leaf], list[Leaf]]:
+    def _leaves(self) -> tuple[list[Leaf], list[Leaf], list[tuple[str, Operation]]]:
         learned_leaves: list[Leaf] = []
         statistics: list[Leaf] = []
+        unclear: list[tuple[str, Operation]] = []
         seen: set[str] = set()
         learned: set[str] = set()  # values downstream of a parameter
         for operation in self.structure.operations:
@@ -162,15 +171,15 @@ class Roles:
                 if not name or name in self.computed or self._is_trivial(operation, name):
                     continue
                 if place in PLACES.get(key, ()):
-                    gathered = self._gather(name, operation, seen, single=True)
+                    gathered = self._gather(name, operation, seen, unclear, single=True)
                     learned_leaves += (self._real(leaf, operation) for leaf in gathered)
                 elif place in STATISTICS.get(key, ()):
-                    statistics += self._gather(name, operation, seen, single=True)
+                    statistics += self._gather(name, operation, seen, unclear, single=True)
                 elif is_after and place in joined:
-                    learned_leaves += self._gather(name, operation, seen, single=False)
+                    learned_leaves += self._gather(name, operation, seen, unclear, single=False)
             if is_after or len(learned_leaves) > before or WEIGHTED.get(key):
                 learned.update(name for name in operation.outputs if name)
-        return learned_leaves, statistics
+        return learned_leaves, statistics, unclear
 
     @cached_property
     def blocked(self) -> Blocked:
@@ -219,7 +228,14 @@ class Roles:
         values = None if tensor is None else values_of(self.file, tensor)
         return values is not None and bool((values == number).all())
 
-    def _gather(self, name: str, reader: Operation, seen: set[str], single: bool) -> Iterator[Leaf]:
+    def _gather(
+        self,
+        name: str,
+        reader: Operation,
+        seen: set[str],
+        unclear: list[tuple[str, Operation]],
+        single: bool,
+    ) -> Iterator[Leaf]:
         """The stored numbers that a constant is made of.
 
         With ``single`` one number counts too, where it is only laid out anew on its way; in arithmetic it does not.
@@ -239,7 +255,7 @@ class Roles:
                 if leaf and (single or leaf.elements > 1) and leaf.type in accepted:
                     yield leaf
                 elif leaf and is_weight and leaf.elements > 1 and leaf.type in QUANTISED:
-                    self.unclear.append((name, reader))
+                    unclear.append((name, reader))
                 continue
             if maker.type in (*_FROM_SHAPES, _QUANTISES):
                 continue

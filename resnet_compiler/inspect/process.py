@@ -53,6 +53,11 @@ class Inspector:
     ) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int | None:
+        """The process that is running, if one is."""
+        return None if self._process is None else self._process.pid
+
     def inspect(self, path: str, asked: Sizes = AS_DECLARED) -> Inspection:
         """Look into a file; see `inspect_file`.
 

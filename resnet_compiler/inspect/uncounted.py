@@ -94,7 +94,7 @@ def uncounted(roles: Roles) -> Uncounted:
         more = {figure for each in list(lost.values())[_LISTED:] for figure in each}
         summary = f"{len(lost) - _LISTED:,} more operators are not known, or not counted"
         warnings.append(_told(summary, more))
-    unclear = list(dict.fromkeys(roles.unclear))
+    unclear = list(roles.unclear)
     if unclear:
         name, reader = unclear[0]
         summary = f"`{name}` holds integers on their way into `{reader.name}`, and whether they are its weight or scale it is not known"
