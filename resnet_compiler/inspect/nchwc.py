@@ -79,7 +79,7 @@ def _is_whole(operation: Operation, stored: list[int]) -> bool:
 
 def _is_depthwise(operation: Operation, structure: Structure) -> bool:
     stored = structure.initializers[operation.inputs[1]].dims
-    return stored[1] == 1 and operation.integer("group", 1) == stored[0]
+    return bool(stored[1] == 1 and operation.integer("group", 1) == stored[0])
 
 
 def _evidence(
