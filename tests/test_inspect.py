@@ -18,8 +18,8 @@ import resnet_compiler
 from resnet_compiler import Graph, Measures
 from resnet_compiler.cli import app
 from resnet_compiler.console import FINE, MISUSE, WRONG
-from resnet_compiler.inspect.inspection import Inspection, inspect_file
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.inspection import Inspection
+from resnet_compiler.inspect.process import Inspector
 from resnet_compiler.inspect.shapes import AS_DECLARED, Sizes
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -28,8 +28,8 @@ LIGHT_RESNET50 = str(SHIPPED / "light/light_resnet50.onnx")
 
 
 @pytest.fixture(scope="module")
-def library() -> Iterator[Library]:
-    with Library() as each:
+def inspector() -> Iterator[Inspector]:
+    with Inspector() as each:
         yield each
 
 
@@ -72,24 +72,24 @@ def assert_agrees(graph: Graph, found: Inspection) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_figures_of_our_files_are_those_of_the_spec(
-    name: str, library: Library, tmp_path: pathlib.Path
+    name: str, inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     graph = resnet_compiler.compile(name)
-    assert_agrees(graph, inspect_file(onnx_files.without_weights(graph, tmp_path), library))
+    assert_agrees(graph, inspector.inspect(onnx_files.without_weights(graph, tmp_path)))
 
 
 @pytest.mark.parametrize("opset", [13, 17, 22])
 @pytest.mark.parametrize("name", ["timm/resnet50_gn", "timm/seresnet50"])
 def test_figures_are_the_same_at_every_opset(
-    name: str, opset: int, library: Library, tmp_path: pathlib.Path
+    name: str, opset: int, inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     graph = resnet_compiler.compile(name)
-    assert_agrees(graph, inspect_file(onnx_files.without_weights(graph, tmp_path, opset), library))
+    assert_agrees(graph, inspector.inspect(onnx_files.without_weights(graph, tmp_path, opset)))
 
 
-def test_each_layer_has_the_costs_of_the_spec(library: Library, tmp_path: pathlib.Path) -> None:
+def test_each_layer_has_the_costs_of_the_spec(inspector: Inspector, tmp_path: pathlib.Path) -> None:
     graph = resnet_compiler.compile("timm/seresnet50")
-    found = inspect_file(onnx_files.without_weights(graph, tmp_path), library)
+    found = inspector.inspect(onnx_files.without_weights(graph, tmp_path))
     layers = {layer.name: layer for layer in found.layers}
     for wanted in Measures(graph).layers:
         layer = layers[wanted.name]
@@ -99,13 +99,13 @@ def test_each_layer_has_the_costs_of_the_spec(library: Library, tmp_path: pathli
 
 
 def test_a_file_with_its_weights_and_at_another_size(
-    library: Library, tmp_path: pathlib.Path
+    inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     graph = resnet_compiler.compile("cifar/resnet20")
     path = write(resnet_compiler.build_onnx(graph), tmp_path / "model.onnx")
-    assert_agrees(graph, inspect_file(path, library))
+    assert_agrees(graph, inspector.inspect(path))
     larger = compile_text("{name: larger, extends: cifar/resnet20, input: {height: 64, width: 40}}")
-    found = inspect_file(path, library, Sizes(64, 40, 3))
+    found = inspector.inspect(path, Sizes(64, 40, 3))
     assert found.macs == 3 * Measures(larger).macs
     assert found.inputs[0].declared == ("batch", 3, "height", "width")
     assert (found.inputs[0].shape, found.outputs[0].shape) == ((3, 3, 64, 40), (3, 10))
@@ -116,9 +116,9 @@ def test_a_file_with_its_weights_and_at_another_size(
 # --- files that the onnx package ships ---
 
 
-def test_the_light_resnet50(library: Library) -> None:
+def test_the_light_resnet50(inspector: Inspector) -> None:
     """Its weights are made by nodes; the figures are those of torchvision's resnet50."""
-    found = inspect_file(LIGHT_RESNET50, library)
+    found = inspector.inspect(LIGHT_RESNET50)
     assert not found.diagnostics
     assert found.parameter_count == 25_557_032
     assert found.statistics == 53_120
@@ -143,19 +143,19 @@ def test_the_light_resnet50(library: Library) -> None:
     ],
 )
 def test_networks_of_other_kinds(
-    name: str, parameters: int, macs: int, weighted: int, library: Library
+    name: str, parameters: int, macs: int, weighted: int, inspector: Inspector
 ) -> None:
-    found = inspect_file(str(SHIPPED / f"light/light_{name}.onnx"), library)
+    found = inspector.inspect(str(SHIPPED / f"light/light_{name}.onnx"))
     assert (found.parameter_count, found.macs) == (parameters, macs)
     assert (found.weighted_layers, found.residual_adds) == (weighted, ())
 
 
-def test_models_of_single_operators(library: Library, tmp_path: pathlib.Path) -> None:
+def test_models_of_single_operators(inspector: Inspector, tmp_path: pathlib.Path) -> None:
     """Every sixth of the backend tests that are files: all are read, none is found at fault."""
     paths = sorted(SHIPPED.glob("*/*/model.onnx"))[::6]
     assert len(paths) > 20
     for path in paths:
-        found = inspect_file(str(path), library)
+        found = inspector.inspect(str(path))
         assert found.valid and not found.diagnostics, path
         assert sum(found.operators.values()) == len(found.layers) > 0
 
@@ -257,5 +257,5 @@ def test_every_field_is_in_the_document(network: str) -> None:
             assert f"`{name}`" in row, (key, name)
 
 
-def test_a_size_that_is_not_asked_for_is_the_declared(library: Library, network: str) -> None:
-    assert inspect_file(network, library, AS_DECLARED).inputs[0].shape == (1, 3, "H", "W")
+def test_a_size_that_is_not_asked_for_is_the_declared(inspector: Inspector, network: str) -> None:
+    assert inspector.inspect(network, AS_DECLARED).inputs[0].shape == (1, 3, "H", "W")

@@ -10,12 +10,12 @@ import pytest
 from support.inspection import look
 from support.onnx_files import with_data_at
 
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.process import Inspector
 
 
 @pytest.fixture(scope="module")
-def library() -> Iterator[Library]:
-    with Library() as each:
+def inspector() -> Iterator[Inspector]:
+    with Inspector() as each:
         yield each
 
 
@@ -33,7 +33,7 @@ OUTSIDE = [
 
 @pytest.mark.parametrize("location", OUTSIDE)
 def test_files_elsewhere_are_refused(
-    location: str, folder: pathlib.Path, library: Library, monkeypatch: pytest.MonkeyPatch
+    location: str, folder: pathlib.Path, inspector: Inspector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = folder / "inner"
     inner.mkdir()
@@ -41,7 +41,7 @@ def test_files_elsewhere_are_refused(
     (inner / "link").symlink_to(folder)
     (inner / "link.bin").symlink_to(folder / "w.bin")
     monkeypatch.chdir(inner)
-    found = look(with_data_at(location), library)
+    found = look(with_data_at(location), inspector)
     assert [each.code.id for each in found.diagnostics] == ["RC0542"]
     assert "not looked at" in found.diagnostics[0].summary
     assert [(each.refused, each.size) for each in found.external] == [(True, None)]
@@ -49,11 +49,11 @@ def test_files_elsewhere_are_refused(
 
 
 @pytest.mark.parametrize(("size", "words"), [(None, "not beside"), (7, "has 7 bytes"), (8, "")])
-def test_files_beside_the_model(size: int | None, words: str, library: Library) -> None:
+def test_files_beside_the_model(size: int | None, words: str, inspector: Inspector) -> None:
     if size is not None:
         os.makedirs("a")
         pathlib.Path("a/w.bin").write_bytes(bytes(size))
-    found = look(with_data_at("a/w.bin"), library)
+    found = look(with_data_at("a/w.bin"), inspector)
     assert [words in each.summary for each in found.diagnostics] == ([True] if words else [])
     assert (found.external[0].size, found.external[0].bytes) == (size, 8)
 
@@ -61,9 +61,9 @@ def test_files_beside_the_model(size: int | None, words: str, library: Library) 
 @pytest.mark.parametrize(
     ("key", "number"), [("offset", "-1"), ("offset", "9" * 30), ("length", "12"), ("length", "x")]
 )
-def test_stretches_that_no_file_has(key: str, number: str, library: Library) -> None:
+def test_stretches_that_no_file_has(key: str, number: str, inspector: Inspector) -> None:
     pathlib.Path("w.bin").write_bytes(bytes(8))
     made = with_data_at("w.bin")
     made.graph.initializer[0].external_data.add(key=key, value=number)
-    found = look(made, library)
+    found = look(made, inspector)
     assert [each.code.id for each in found.diagnostics] == ["RC0542"]

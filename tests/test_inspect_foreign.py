@@ -16,23 +16,23 @@ from support.onnx_files import model, node, tensor, value
 
 import resnet_compiler
 from resnet_compiler import Measures
-from resnet_compiler.inspect.inspection import Inspection, inspect_file
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.inspection import Inspection
+from resnet_compiler.inspect.process import Inspector
 from resnet_compiler.inspect.shapes import AS_DECLARED, Sizes
 
 
 @pytest.fixture(scope="module")
-def library() -> Iterator[Library]:
-    with Library() as each:
+def inspector() -> Iterator[Inspector]:
+    with Inspector() as each:
         yield each
 
 
 def look(
-    made: onnx.ModelProto, folder: pathlib.Path, library: Library, sizes: Sizes = AS_DECLARED
+    made: onnx.ModelProto, folder: pathlib.Path, inspector: Inspector, sizes: Sizes = AS_DECLARED
 ) -> Inspection:
     path = folder / "model.onnx"
     path.write_bytes(made.SerializeToString())
-    return inspect_file(str(path), library, sizes)
+    return inspector.inspect(str(path), sizes)
 
 
 # --- PyTorch ---
@@ -70,7 +70,7 @@ def resnet18_macs(height: int, width: int) -> int:
     return Measures(resnet_compiler.compile("small.yaml", text=text)).macs
 
 
-def test_torch_onnx_export(resnet18: Any, library: Library, tmp_path: pathlib.Path) -> None:
+def test_torch_onnx_export(resnet18: Any, inspector: Inspector, tmp_path: pathlib.Path) -> None:
     """The exporter of today: norms folded, weights beside the model, sizes open by name."""
     pytest.importorskip("onnxscript")
     import torch
@@ -83,7 +83,7 @@ def test_torch_onnx_export(resnet18: Any, library: Library, tmp_path: pathlib.Pa
         torch.onnx.export(
             resnet18, (image,), path, dynamo=True, dynamic_shapes=sizes, verbose=False
         )
-    found = inspect_file(path, library, Sizes(64, 96))
+    found = inspector.inspect(path, Sizes(64, 96))
     assert_is_resnet18(found, folded_count(resnet18), resnet18_macs(64, 96))
     assert found.inputs[0].declared == ("batch", 3, "rows", "columns")
     (data,) = found.external
@@ -92,7 +92,7 @@ def test_torch_onnx_export(resnet18: Any, library: Library, tmp_path: pathlib.Pa
 
 @pytest.mark.parametrize("training", [False, True])
 def test_torch_onnx_export_of_old(
-    training: bool, resnet18: Any, library: Library, tmp_path: pathlib.Path
+    training: bool, resnet18: Any, inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     """The exporter by tracing, at an old opset: norms folded, or kept as they are for training."""
     import torch
@@ -112,8 +112,8 @@ def test_torch_onnx_export_of_old(
             input_names=["image"],
             dynamic_axes={"image": {0: "n", 2: "rows", 3: "columns"}},
         )
-    assert inspect_file(path, library).macs is None
-    found = inspect_file(path, library, Sizes(64, 96))
+    assert inspector.inspect(path).macs is None
+    found = inspector.inspect(path, Sizes(64, 96))
     kept = found.operators.get("BatchNormalization", 0)
     assert kept == (20 if training else 0)
     count = sum(p.numel() for p in resnet18.parameters()) if training else folded_count(resnet18)
@@ -146,11 +146,11 @@ def optimised(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return target
 
 
-def test_a_file_of_the_optimiser(optimised: pathlib.Path, library: Library) -> None:
+def test_a_file_of_the_optimiser(optimised: pathlib.Path, inspector: Inspector) -> None:
     graph = resnet_compiler.compile("cifar/resnet20_b")
     norms = [n for n in graph if n.operator.word == "batch_norm"]
     channels = sum(n.shape[0] for n in norms if isinstance(n.shape[0], int))
-    found = inspect_file(str(optimised), library)
+    found = inspector.inspect(str(optimised))
     assert "BatchNormalization" not in found.operators
     assert found.parameter_count == Measures(graph).parameters - channels
     assert (found.weighted_layers, found.macs) == (20, Measures(graph).macs)
@@ -158,7 +158,7 @@ def test_a_file_of_the_optimiser(optimised: pathlib.Path, library: Library) -> N
 
 @pytest.mark.parametrize("form", ["QDQ", "QOperator"])
 def test_a_file_of_the_quantiser(
-    form: str, optimised: pathlib.Path, library: Library, tmp_path: pathlib.Path
+    form: str, optimised: pathlib.Path, inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     quantization = pytest.importorskip("onnxruntime.quantization")
     path = str(tmp_path / "model.onnx")
@@ -169,7 +169,7 @@ def test_a_file_of_the_quantiser(
         quant_format=quantization.QuantFormat[form],
         per_channel=True,
     )
-    before, found = inspect_file(str(optimised), library), inspect_file(path, library)
+    before, found = inspector.inspect(str(optimised)), inspector.inspect(path)
     assert found.valid and not found.diagnostics
     assert (found.weighted_layers, found.macs) == (20, before.macs)
     assert found.parameter_count == before.parameter_count
@@ -180,12 +180,12 @@ def test_a_file_of_the_quantiser(
 
 
 def test_a_file_quantised_as_it_runs(
-    optimised: pathlib.Path, library: Library, tmp_path: pathlib.Path
+    optimised: pathlib.Path, inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     quantization = pytest.importorskip("onnxruntime.quantization")
     path = str(tmp_path / "model.onnx")
     quantization.quantize_dynamic(str(optimised), path)
-    found = inspect_file(path, library)
+    found = inspector.inspect(path)
     assert found.precision.schemes == ("dynamic",)
     assert (found.weighted_layers, len(found.residual_adds)) == (20, 9)
 
@@ -213,17 +213,17 @@ def converted(made: onnx.ModelProto, kind: int) -> onnx.ModelProto:
     ],
 )
 def test_other_floating_types(
-    kind: int, name: str, size: int, library: Library, tmp_path: pathlib.Path
+    kind: int, name: str, size: int, inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     made = converted(onnx_files.residual_network(), kind)
     made.opset_import[0].version = 22
-    found = look(made, tmp_path, library, Sizes(16, 16))
+    found = look(made, tmp_path, inspector, Sizes(16, 16))
     assert not found.diagnostics
     assert (found.precision.word, found.inputs[0].type) == (name, name)
     assert {k: (a.count, a.bytes) for k, a in found.parameters.items()} == {name: (759, 759 * size)}
 
 
-def test_mixed_types_are_told(library: Library, tmp_path: pathlib.Path) -> None:
+def test_mixed_types_are_told(inspector: Inspector, tmp_path: pathlib.Path) -> None:
     nodes = [node("Conv", "x w", "a"), node("Cast", "a", "b", to=10), node("Conv", "b v", "y")]
     made = model(
         nodes,
@@ -231,6 +231,6 @@ def test_mixed_types_are_told(library: Library, tmp_path: pathlib.Path) -> None:
         [value("y", None, TensorProto.FLOAT16)],
         [tensor("w", 3, 2, 1, 1), tensor("v", 3, 3, 1, 1, of="float16")],
     )
-    found = look(made, tmp_path, library)
+    found = look(made, tmp_path, inspector)
     assert found.precision.word == "mixed: float16, float32"
     assert found.precision.layers == {"float16": 1, "float32": 1}

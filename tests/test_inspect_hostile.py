@@ -16,14 +16,14 @@ from support.specs import compile_text
 
 import resnet_compiler
 from resnet_compiler.diagnostics import SpecError
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.process import Inspector
 
 X, Y = value("x", [1, 4]), value("y")
 
 
 @pytest.fixture(scope="module")
-def library() -> Iterator[Library]:
-    with Library() as each:
+def inspector() -> Iterator[Inspector]:
+    with Inspector() as each:
         yield each
 
 
@@ -52,29 +52,29 @@ def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.P
         (onnx.ModelProto(ir_version=8).SerializeToString(), ""),
     ],
 )
-def test_what_is_no_model(content: bytes, note: str, library: Library) -> None:
-    (fault,) = faults(content, library)
+def test_what_is_no_model(content: bytes, note: str, inspector: Inspector) -> None:
+    (fault,) = faults(content, inspector)
     assert fault.code.id == "RC0540" and "model.onnx" in fault.summary
     assert note in "".join(fault.notes)
 
 
-def test_every_truncation_is_refused(library: Library) -> None:
+def test_every_truncation_is_refused(inspector: Inspector) -> None:
     """But for a cut between two of the outermost fields, there is always one that ends too early."""
     data = residual_network().SerializeToString()
     whole = onnx.ModelProto()
     for end in range(0, len(data), 7):
-        found = faults(data[:end], library)
+        found = faults(data[:end], inspector)
         assert {each.code.id for each in found} <= {"RC0540", "RC0541"}
     whole.ParseFromString(data)
-    assert look(whole, library).weighted_layers == 4
+    assert look(whole, inspector).weighted_layers == 4
 
 
-def test_large_messages_are_walked_with_bounds(library: Library) -> None:
+def test_large_messages_are_walked_with_bounds(inspector: Inspector) -> None:
     large = model([node("Add", "x w", "y")], [X], [Y], [tensor("w", 4000)])
     data = large.SerializeToString()
-    assert look(data, library).valid
+    assert look(data, inspector).valid
     codes = {
-        fault.code.id for end in range(9, len(data), 997) for fault in faults(data[:end], library)
+        fault.code.id for end in range(9, len(data), 997) for fault in faults(data[:end], inspector)
     }
     assert codes == {"RC0540"}
     deep = b"\x0a\x00"
@@ -85,7 +85,7 @@ def test_large_messages_are_walked_with_bounds(library: Library) -> None:
             deep = field + varint(len(deep)) + deep
     padding = b"\x52" + varint(5000) + b"x" * 5000
     graph = b"\x3a" + varint(len(padding + deep)) + padding + deep
-    assert faults(b"\x08\x08" + graph, library)[0].code.id == "RC0540"
+    assert faults(b"\x08\x08" + graph, inspector)[0].code.id == "RC0540"
 
 
 # --- a model that does not hold together ---
@@ -158,29 +158,29 @@ BROKEN: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_graph_that_does_not_hold_together(name: str, library: Library) -> None:
+def test_a_graph_that_does_not_hold_together(name: str, inspector: Inspector) -> None:
     make, words = BROKEN[name]
-    found = faults(make(), library)
+    found = faults(make(), inspector)
     assert {each.code.id for each in found} == {"RC0541"}
     assert words in " ".join(each.summary for each in found)
 
 
-def test_of_many_faults_a_few_are_told(library: Library) -> None:
+def test_of_many_faults_a_few_are_told(inspector: Inspector) -> None:
     nodes = [node("Relu", f"missing{index}", f"v{index}") for index in range(1000)]
-    found = faults(model(nodes, [X], [value("v0")]), library)
+    found = faults(model(nodes, [X], [value("v0")]), inspector)
     assert len(found) == 6 and "995 more faults" in found[-1].summary
 
 
 # --- what is odd, but told of ---
 
 
-def test_nodes_out_of_order(library: Library) -> None:
+def test_nodes_out_of_order(inspector: Inspector) -> None:
     made = residual_network()
-    before = look(made, library)
+    before = look(made, inspector)
     nodes = list(made.graph.node)[::-1]
     del made.graph.node[:]
     made.graph.node.extend(nodes)
-    found = look(made, library)
+    found = look(made, inspector)
     assert [each.code.id for each in found.diagnostics] == ["RC0543"]
     assert found.valid and found.operators == before.operators
     assert (found.parameter_count, found.weighted_layers) == (759, 4)
@@ -204,8 +204,10 @@ def calling(*functions: onnx.FunctionProto) -> onnx.ModelProto:
     return made
 
 
-def test_functions_are_expanded(library: Library) -> None:
-    found = look(calling(function("f", ["g", "Relu", "g"]), function("g", ["Abs", "Abs"])), library)
+def test_functions_are_expanded(inspector: Inspector) -> None:
+    found = look(
+        calling(function("f", ["g", "Relu", "g"]), function("g", ["Abs", "Abs"])), inspector
+    )
     assert not found.diagnostics
     assert found.operators == {"Abs": 4, "Relu": 1}
     assert found.functions == ("own.f", "own.g")
@@ -221,28 +223,28 @@ def test_functions_are_expanded(library: Library) -> None:
     ids=["circle", "itself", "doubling"],
 )  # fmt: skip
 def test_functions_without_end_are_not(
-    functions: list[onnx.FunctionProto], library: Library
+    functions: list[onnx.FunctionProto], inspector: Inspector
 ) -> None:
-    found = look(calling(*functions), library)
+    found = look(calling(*functions), inspector)
     assert {each.code.id for each in found.diagnostics} == {"RC0543"}
     assert sum(found.operators.values()) == 1
 
 
-def test_control_flow_is_counted_and_not_walked(library: Library) -> None:
+def test_control_flow_is_counted_and_not_walked(inspector: Inspector) -> None:
     def branch(name: str, kind: str) -> onnx.GraphProto:
         return helper.make_graph([node(kind, "x", name)], name, [], [value(name)])
 
     choice = node("If", "c", "y", then_branch=branch("a", "Relu"), else_branch=branch("b", "Conv"))
     condition = numpy_helper.from_array(np.array(True), "c")
-    found = look(model([choice], [X], [Y], [condition]), library)
+    found = look(model([choice], [X], [Y], [condition]), inspector)
     assert (found.control_flow, found.body_nodes, found.operators) == ({"If": 1}, 2, {"If": 1})
 
 
 @pytest.mark.parametrize("kind", ["DequantizeLinear", "QuantizeLinear", "Conv", "Add", "Identity"])
 @pytest.mark.parametrize("inputs", ["", "w", "x"])
-def test_nodes_with_too_few_inputs(kind: str, inputs: str, library: Library) -> None:
+def test_nodes_with_too_few_inputs(kind: str, inputs: str, inspector: Inspector) -> None:
     nodes = [node(kind, inputs, "v"), node("MatMul", "x v", "y")]
-    found = look(model(nodes, [X], [Y], [tensor("w", 4, 4)]), library)
+    found = look(model(nodes, [X], [Y], [tensor("w", 4, 4)]), inspector)
     assert {each.code.id for each in found.diagnostics} <= {"RC0543"}
     assert found.operators == dict(sorted({kind: 1, "MatMul": 1}.items()))
 
@@ -254,16 +256,18 @@ def test_nodes_with_too_few_inputs(kind: str, inputs: str, library: Library) -> 
         *[("Gelu", 19, False), ("Gelu", 20, True), ("Relu", 2**40, True), ("Relu", 0, False)],
     ],
 )
-def test_operators_that_there_are_not(kind: str, opset: int, known: bool, library: Library) -> None:
-    found = look(model([node(kind, "x", "y")], [X], [Y], opset=opset), library)
+def test_operators_that_there_are_not(
+    kind: str, opset: int, known: bool, inspector: Inspector
+) -> None:
+    found = look(model([node(kind, "x", "y")], [X], [Y], opset=opset), inspector)
     named = [f"`{kind}` is no operator" in each.summary for each in found.diagnostics]
     assert (True in named) is not known
     assert found.valid and found.operators == {kind: 1}
 
 
-def test_of_many_unknown_operators_a_few_are_told(library: Library) -> None:
+def test_of_many_unknown_operators_a_few_are_told(inspector: Inspector) -> None:
     nodes = [node(f"Kind{index}", "x", f"y{index}") for index in range(30)]
-    found = look(model(nodes, [X], [value("y0")]), library)
+    found = look(model(nodes, [X], [value("y0")]), inspector)
     assert [each.code.id for each in found.diagnostics][:6] == ["RC0543"] * 6
     assert "25 more operators" in found.diagnostics[5].summary
 
@@ -300,14 +304,14 @@ def corrupted(data: bytes, draw: random.Random) -> bytes:
     return bytes(content)
 
 
-def test_300_corrupted_files(library: Library) -> None:
+def test_300_corrupted_files(inspector: Inspector) -> None:
     ours = resnet_compiler.emit_onnx(compile_text(NET))
     files = (residual_network().SerializeToString(), ours)
     outcomes = set()
     for seed in range(300):
         draw = random.Random(seed)
         try:
-            found = look(corrupted(files[seed % 2], draw), library)
+            found = look(corrupted(files[seed % 2], draw), inspector)
         except SpecError as failure:
             outcomes |= {each.code.id for each in failure.diagnostics}
         else:

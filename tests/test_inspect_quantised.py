@@ -15,8 +15,8 @@ import resnet_compiler
 from resnet_compiler import Graph
 from resnet_compiler.api import fold
 from resnet_compiler.cli import app
-from resnet_compiler.inspect.inspection import Inspection, inspect_file
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.inspection import Inspection
+from resnet_compiler.inspect.process import Inspector
 from resnet_compiler.quantize.placement import Scheme, Target, place
 
 pytest.importorskip("onnxruntime")
@@ -26,8 +26,8 @@ TARGETS: tuple[Target, ...] = ("onnxruntime", "tensorrt")
 
 
 @pytest.fixture(scope="module")
-def library() -> Iterator[Library]:
-    with Library() as each:
+def inspector() -> Iterator[Inspector]:
+    with Inspector() as each:
         yield each
 
 
@@ -49,10 +49,10 @@ def ranges(folded: onnx.ModelProto) -> dict[str, Range]:
     )
 
 
-def look(made: onnx.ModelProto, folder: pathlib.Path, library: Library) -> Inspection:
+def look(made: onnx.ModelProto, folder: pathlib.Path, inspector: Inspector) -> Inspection:
     path = folder / "model.onnx"
     path.write_bytes(made.SerializeToString())
-    return inspect_file(str(path), library)
+    return inspector.inspect(str(path))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -61,12 +61,12 @@ def test_figures_are_those_before_quantisation(
     graph: Graph,
     folded: onnx.ModelProto,
     ranges: dict[str, Range],
-    library: Library,
+    inspector: Inspector,
     tmp_path: pathlib.Path,
 ) -> None:
     """Scales and zero points are no parameters; projections and adds are found through the pairs."""
-    before = look(folded, tmp_path, library)
-    found = look(place(folded, ranges, Scheme(target)), tmp_path, library)
+    before = look(folded, tmp_path, inspector)
+    found = look(place(folded, ranges, Scheme(target)), tmp_path, inspector)
     assert found.valid and not found.diagnostics
     assert found.operators["DequantizeLinear"] > 20 and not before.operators.get("DequantizeLinear")
     assert found.parameter_count == before.parameter_count
@@ -83,7 +83,7 @@ def test_weights_are_int8_and_biases_as_the_target_has_them(
     target: Target,
     folded: onnx.ModelProto,
     ranges: dict[str, Range],
-    library: Library,
+    inspector: Inspector,
     tmp_path: pathlib.Path,
 ) -> None:
     weights = sum(int(np.prod(t.dims)) for t in folded.graph.initializer if len(t.dims) > 1)
@@ -92,17 +92,17 @@ def test_weights_are_int8_and_biases_as_the_target_has_them(
         for t in folded.graph.initializer
         if len(t.dims) == 1 and t.data_type == 1
     )
-    found = look(place(folded, ranges, Scheme(target)), tmp_path, library)
+    found = look(place(folded, ranges, Scheme(target)), tmp_path, inspector)
     kind = {"onnxruntime": "int32", "tensorrt": "float32"}[target]
     counts = {name: (each.count, each.bytes) for name, each in found.parameters.items()}
     assert counts == {"int8": (weights, weights), kind: (biases, 4 * biases)}
 
 
 def test_layers_in_float_make_it_mixed(
-    folded: onnx.ModelProto, ranges: dict[str, Range], library: Library, tmp_path: pathlib.Path
+    folded: onnx.ModelProto, ranges: dict[str, Range], inspector: Inspector, tmp_path: pathlib.Path
 ) -> None:
     first = next(each.name for each in folded.graph.node if each.op_type == "Conv")
-    found = look(place(folded, ranges, Scheme(in_float=frozenset({first}))), tmp_path, library)
+    found = look(place(folded, ranges, Scheme(in_float=frozenset({first}))), tmp_path, inspector)
     assert found.precision.word == "mixed: int8, float32 (QDQ)"
     assert found.precision.layers == {"int8": 21, "float32": 1}
     assert found.weighted_layers == 20

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from resnet_compiler.inspect.operators import GIVES_FLOATS, MICROSOFT, SAME_SHAPE
 from resnet_compiler.inspect.structure import Operation, Structure
 from resnet_compiler.inspect.tensors import text
 
 if TYPE_CHECKING:
     import onnx
 
-MICROSOFT = "com.microsoft"
-_SAME_SHAPE = {
-    "QLinearAdd": ("Add", (0, 3)),
-    "QLinearMul": ("Mul", (0, 3)),
-    "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
-    "QLinearAveragePool": ("AveragePool", (0,)),
-    "QLinearLeakyRelu": ("Relu", (0,)),
-    "QLinearSigmoid": ("Relu", (0,)),
-    "QGemm": ("Gemm", (0, 3)),
-    "FusedConv": ("Conv", (0, 1, 2)),
-    "FusedGemm": ("Gemm", (0, 1, 2)),
-    "FusedMatMul": ("MatMul", (0, 1)),
-    "BiasGelu": ("Add", (0, 1)),
-    "FastGelu": ("Relu", (0,)),
-    "Gelu": ("Relu", (0,)),
-    "QuickGelu": ("Relu", (0,)),
-    "QuantizeLinear": ("Relu", (0,)),
-    "DequantizeLinear": ("Relu", (0,)),
-}
-"""Operators of ONNX Runtime's own domain: the ONNX operator with the same shape rule, and which inputs it takes."""
 _KEPT_ATTRIBUTES = (
     *("kernel_shape", "strides", "pads", "dilations", "group", "auto_pad"),
-    *("ceil_mode", "transA", "transB"),
+    *("ceil_mode", "transA", "transB", "axes", "keepdims"),
 )
+_ZERO_POINT = 8
+"""Where a QGemm has the zero point of its result; without one the result is float."""
+_HAS_LAYER_NORM = 17
+"""The opset from which on ONNX has it; ONNX Runtime has it at all."""
 
 _FOLLOWED_FROM = {"Reshape": 14, "Squeeze": 13, "Unsqueeze": 13}
 """From these opsets on, inference follows computed shapes through an operator; older files borrow the later version.
@@ -69,25 +54,59 @@ def bare_model(structure: Structure) -> onnx.ModelProto:
         if 5 <= opset < borrowed:
             _borrow(graph, operation)
         else:
-            graph.node.append(_stand_in(operation))
+            graph.node.extend(_stand_ins(operation, structure, opset))
     if 5 <= opset < max(_FOLLOWED_FROM.values()):
         model.functions.extend(_functions())
         model.opset_import.add(domain=_OURS, version=1)
     return model
 
 
-def _stand_in(operation: Operation) -> onnx.NodeProto:
-    """The node, or for a known one of a foreign domain an ONNX node with the same shape."""
-    import onnx
+def _stand_ins(operation: Operation, structure: Structure, opset: int) -> Iterator[onnx.NodeProto]:
+    """The node, or ONNX nodes with the same shape for one that ONNX lacks, or had not yet at this opset."""
+    from onnx import TensorProto, helper
 
-    known = _SAME_SHAPE.get(operation.type) if operation.domain == MICROSOFT else None
-    if known is None or operation.integer("channels_last", 0):
-        return operation.proto
+    if operation.key == (MICROSOFT, "FusedMatMul"):
+        yield from _product(operation, structure)
+        return
+    known = SAME_SHAPE.get(operation.key)
+    is_known = operation.type == "LayerNormalization" and opset >= _HAS_LAYER_NORM
+    if known is None or is_known or not operation.outputs:
+        yield operation.proto
+        return
     kind, taken = known
     names = [operation.inputs[place] for place in taken if place < len(operation.inputs)]
-    node = onnx.NodeProto(op_type=kind, input=names, output=operation.outputs[:1])
+    output = operation.outputs[0]
+    gives_floats = operation.key in GIVES_FLOATS and len(operation.inputs) <= _ZERO_POINT
+    result = f"{_OURS} product of {operation.index}" if gives_floats else output
+    node: onnx.NodeProto = helper.make_node(kind, names, [result])
     node.attribute.extend(a for a in operation.proto.attribute if a.name in _KEPT_ATTRIBUTES)
-    return node
+    yield node
+    if gives_floats:
+        yield helper.make_node("Cast", [result], [output], to=TensorProto.FLOAT)
+
+
+def _product(operation: Operation, structure: Structure) -> Iterator[onnx.NodeProto]:
+    """A product of matrices, transposed or not: as a MatMul where it is known how many dimensions there are."""
+    from onnx import helper
+
+    if len(operation.inputs) < 2 or operation.integer("transBatchA", 0):
+        yield operation.proto
+        return
+    names, turned = list(operation.inputs[:2]), [False, False]
+    for side, which in enumerate(("transA", "transB")):
+        stored = structure.initializers.get(names[side])
+        turned[side] = bool(operation.integer(which, 0))
+        if turned[side] and stored is not None and len(stored.dims) > 1:
+            *order, last = range(len(stored.dims))
+            order.insert(-1, last)
+            name = f"{_OURS} {which} of {operation.index}"
+            yield helper.make_node("Transpose", [names[side]], [name], perm=order)
+            names[side], turned[side] = name, False
+    if not any(turned):
+        yield helper.make_node("MatMul", names, list(operation.outputs))
+        return
+    rule = f"...{'ki' if turned[0] else 'ik'},...{'jk' if turned[1] else 'kj'}->...ij"
+    yield helper.make_node("Einsum", names, list(operation.outputs), equation=rule)
 
 
 def _borrow(graph: onnx.GraphProto, operation: Operation) -> None:

@@ -11,8 +11,7 @@ import typer
 from resnet_compiler import codes
 from resnet_compiler.console import FINE, MISUSE, WRONG, misuse, print_json, render_all
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
-from resnet_compiler.inspect.inspection import inspect_file
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.process import Inspector
 from resnet_compiler.inspect.report import failure_dict, report_dict, report_text
 from resnet_compiler.inspect.shapes import SizeError, Sizes
 from resnet_compiler.render import Style
@@ -36,10 +35,10 @@ def run(
         raise typer.Exit(MISUSE)
     dicts, texts, valid = [], [], True
     diagnostics: list[Diagnostic] = []
-    with Library() as library:
+    with Inspector() as inspector:
         for path in paths:
             try:
-                found = inspect_file(path, library, asked)
+                found = inspector.inspect(path, asked)
             except SizeError as reason:
                 misuse(f"{path} does not take these sizes: {reason}")
             except SpecError as failure:

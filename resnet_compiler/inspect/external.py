@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,21 +59,31 @@ def look(
     folder = pathlib.Path(model_path).parent
     for location, stretches in taken.items():
         why = _refusal(folder, location)
-        path = folder / location if not why else None
-        size = path.stat().st_size if path is not None and path.is_file() else None
+        size = None if why else _size(folder / location)
         total = sum(length for _, length in stretches)
         files.append(ExternalFile(location, len(stretches), total, size, bool(why)))
         end = max(offset + length for offset, length in stretches)
         if why:
             found.append(_refused(location, why))
         elif size is None:
-            summary = f"the data file `{location}` is not beside the model"
+            summary = f"the data file `{location[:200]}` is not beside the model"
             help = ["put it there; a model is moved together with its data"]
             found.append(error(codes.EXTERNAL_DATA, summary, help=help))
         elif size < end:
-            summary = f"the data file `{location}` has {size:,} bytes; tensors go to byte {end:,}"
+            summary = (
+                f"the data file `{location[:200]}` has {size:,} bytes; tensors go to byte {end:,}"
+            )
             found.append(error(codes.EXTERNAL_DATA, summary))
     return tuple(files), found
+
+
+def _size(path: pathlib.Path) -> int | None:
+    """The bytes of a regular file, or None where there is none, or none that we may look at."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # also a name too long for the system
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _stretch(offset: str, length: str) -> tuple[int, int] | None:
@@ -95,7 +106,7 @@ def _refusal(folder: pathlib.Path, location: str) -> str | None:
     try:
         if not (folder / location).resolve().is_relative_to(folder.resolve()):
             return "it leads out of the model's folder"
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         return "it is no path"
     return None
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING
 
-from resnet_compiler.diagnostics import Diagnostic
-from resnet_compiler.inspect import external, opsets, shapes, structure, trunk, wire
+from resnet_compiler import codes
+from resnet_compiler.diagnostics import Diagnostic, error
+from resnet_compiler.inspect import external, shapes, structure, trunk, wire
+from resnet_compiler.inspect.costs import macs
 from resnet_compiler.inspect.external import ExternalFile
 from resnet_compiler.inspect.library import Library
-from resnet_compiler.inspect.parameters import WEIGHTED, Leaf, Roles
+from resnet_compiler.inspect.parameters import Leaf, Roles
 from resnet_compiler.inspect.shapes import AS_DECLARED, Shape, Sizes, Typed
-from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation
+from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation, bodies_of
 from resnet_compiler.inspect.tensors import FLOATING, tensors_in, text
 from resnet_compiler.inspect.trunk import ResidualAdd
+from resnet_compiler.inspect.uncounted import Figure, uncounted
 
 if TYPE_CHECKING:
     import onnx
@@ -64,7 +66,10 @@ class Precision:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in a file. Counts of nodes are those after local functions are expanded."""
+    """What is in a file. Counts of nodes are those after local functions are expanded.
+
+    ``unknown`` are figures that have no number, as operators that are not known may hold or multiply more.
+    """
 
     path: str
     size: int
@@ -88,38 +93,45 @@ class Inspection:
     external: tuple[ExternalFile, ...]
     layers: tuple[Layer, ...]
     diagnostics: tuple[Diagnostic, ...]
+    unknown: frozenset[Figure]
 
     @property
     def valid(self) -> bool:
         return all(each.severity != "error" for each in self.diagnostics)
 
     @property
-    def parameter_count(self) -> int:
+    def parameter_count(self) -> int | None:
+        if "parameters" in self.unknown:
+            return None
         return sum(each.count for each in self.parameters.values())
 
     @property
-    def weighted_layers(self) -> int:
+    def weighted_layers(self) -> int | None:
+        if "weighted layers" in self.unknown:
+            return None
         return sum(layer.weighted for layer in self.layers)
 
     @property
     def layers_aside(self) -> int:
         """Layers with weights that are not on the trunk."""
-        return sum(self.precision.layers.values()) - self.weighted_layers
+        return sum(self.precision.layers.values()) - sum(layer.weighted for layer in self.layers)
 
     @property
     def macs(self) -> int | None:
-        """Multiply-accumulates at the sizes inspected; None where shapes are not known."""
+        """Multiply-accumulates at the sizes inspected; None where shapes or operators are not known."""
+        if "MACs" in self.unknown:
+            return None
         each = [layer.macs for layer in self.layers]
         known = [macs for macs in each if macs is not None]
         return sum(known) if len(known) == len(each) else None
 
 
 def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Inspection:
-    """Look into a file.
+    """Look into a file, here and now: for files of others, `process.Inspector` does it in a bounded process.
 
     Args:
         path: an .onnx file.
-        library: does the work that a hostile file could make abort.
+        library: the onnx library, which a hostile file could make abort.
         asked: what stands for dimensions that it leaves open. Without it, the batch is 1, and height and width are
             those for which our own files declare their MACs.
 
@@ -132,14 +144,15 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
     files, faults = external.look(path, tensors_in(file.model.graph))
     model = structure.expand_functions(file.model, library, warnings)
     built = structure.build(file, model, warnings)
-    warnings += opsets.unknown_operators(built)
     metadata = {text(each.key): text(each.value) for each in model.metadata_props}
     typed = shapes.infer(built, asked, _usual(metadata), library, warnings)
     roles = Roles(file, built, typed)
     followed = trunk.follow(roles)
-    first_read = Counter[int]()
-    for leaf in roles.parameters:
-        first_read[leaf.reader] += leaf.elements
+    unknown = uncounted(roles)
+    warnings += unknown.warnings
+    layers = _layers(roles, followed.weighted)
+    if "MACs" not in unknown.figures:
+        warnings += _without_shapes(layers, typed)
     graph = file.model.graph
     return Inspection(
         path=path,
@@ -153,7 +166,7 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
         metadata=metadata,
         inputs=tuple(_endpoint(v, typed) for v in graph.input if text(v.name) in built.inputs),
         outputs=tuple(_endpoint(value, typed) for value in graph.output),
-        operators=_counted(operation.operator for operation in built.operations),
+        operators=_counted(o.operator for o in built.operations if o.last),
         functions=tuple(_function_name(each) for each in file.model.functions),
         control_flow=_counted(o.type for o in built.operations if o.type in CONTROL_FLOW),
         body_nodes=sum(_body_nodes(o) for o in built.operations),
@@ -162,11 +175,9 @@ def inspect_file(path: str, library: Library, asked: Sizes = AS_DECLARED) -> Ins
         precision=_precision(roles),
         residual_adds=followed.adds,
         external=files,
-        layers=tuple(
-            _layer(operation, roles, first_read, followed.weighted)
-            for operation in built.operations
-        ),
+        layers=layers,
         diagnostics=tuple(_of_file(path, each) for each in (*faults, *warnings)),
+        unknown=unknown.figures,
     )
 
 
@@ -198,9 +209,7 @@ def _function_name(function: onnx.FunctionProto) -> str:
 
 
 def _body_nodes(operation: Operation) -> int:
-    bodies = [a.g for a in operation.proto.attribute if a.HasField("g")]
-    bodies += [graph for a in operation.proto.attribute for graph in a.graphs]
-    return sum(len(body.node) for body in bodies)
+    return sum(len(body.node) for body in bodies_of(operation.proto))
 
 
 def _amounts(leaves: Iterable[Leaf]) -> dict[str, Amount]:
@@ -230,39 +239,43 @@ def _precision(roles: Roles) -> Precision:
     return Precision(word, _counted(types), how)
 
 
-def _layer(
-    operation: Operation, roles: Roles, first_read: Mapping[int, int], weighted: frozenset[int]
-) -> Layer:
-    shape = roles.typed.shape(operation.outputs[0]) if operation.outputs else None
-    return Layer(
-        operation.name,
-        operation.operator,
-        shape,
-        first_read.get(operation.index, 0),
-        _macs(operation, roles),
-        operation.index in weighted,
+def _without_shapes(layers: Sequence[Layer], typed: Typed) -> list[Diagnostic]:
+    """A warning where MACs have no number although the sizes of all inputs have: those that are open are told elsewhere."""
+    names = [layer.name for layer in layers if layer.macs is None]
+    is_open = any(
+        not isinstance(dim, int) for shape in typed.inputs.values() for dim in shape or (None,)
     )
+    if not names or is_open:
+        return []
+    summary = f"there is no number for MACs: the shapes of {len(names):,} layers are not known"
+    note = f"the first of them is `{names[0]}`"
+    return [error(codes.INCOMPLETE_INSPECTION, summary, notes=[note], severity="warning")]
 
 
-def _macs(operation: Operation, roles: Roles) -> int | None:
-    """Multiply-accumulates of a convolution, a linear layer or a product of matrices; 0 for all else."""
-    places = WEIGHTED.get((operation.domain, operation.type))
-    if places is None or not roles.is_computed(operation) or len(operation.inputs) <= max(places):
-        return 0
-    data, weight = (operation.inputs[place] for place in places)
-    if (
-        "Conv" in operation.type
-        and weight not in roles.computed
-        and roles.weight(operation) is None
-    ):
-        return 0
-    data_shape, weight_shape = roles.typed.numbers(data), roles.typed.numbers(weight)
-    output = roles.typed.numbers(operation.outputs[0])
-    if not data_shape or not weight_shape or output is None:
-        return None
-    if operation.type == "ConvTranspose":
-        return prod(data_shape) * prod(weight_shape[1:])
-    if "Conv" in operation.type:
-        return prod(output) * prod(weight_shape[1:])
-    is_turned = operation.integer("transA", 0) and len(data_shape) > 1
-    return prod(output) * data_shape[-2 if is_turned else -1]
+def _layers(roles: Roles, weighted: frozenset[int]) -> tuple[Layer, ...]:
+    """The nodes of the file; what a fused one stands for is one layer."""
+    parameters = Counter[int]()
+    for leaf in roles.parameters:
+        parameters[leaf.reader] += leaf.elements
+    parts: dict[int, list[Operation]] = {}
+    for operation in roles.structure.operations:
+        parts.setdefault(operation.node, []).append(operation)
+    return tuple(_layer(each, roles, parameters, weighted) for each in parts.values())
+
+
+def _layer(
+    parts: Sequence[Operation],
+    roles: Roles,
+    parameters: Mapping[int, int],
+    weighted: frozenset[int],
+) -> Layer:
+    last = next(part for part in parts if part.last)
+    costs = [macs(part, roles) for part in parts]
+    return Layer(
+        last.name,
+        last.operator,
+        roles.typed.shape(last.outputs[0]) if last.outputs else None,
+        sum(parameters.get(part.index, 0) for part in parts),
+        None if None in costs else sum(each or 0 for each in costs),
+        any(part.index in weighted for part in parts),
+    )

@@ -1,14 +1,11 @@
-"""Calls of the onnx library's C++ in another process, so that a hostile file ends that one and not ours."""
+"""Calls of the onnx library's C++, which files that are wrong on purpose can make abort: in the bounded process alone."""
 
 from __future__ import annotations
 
-import pathlib
-import subprocess
-import sys
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
-
-from resnet_compiler.inspect.worker import HEAD, MOST_MEMORY, allowed
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import onnx
@@ -25,85 +22,43 @@ class ExhaustedError(LibraryError):
     """It aborts on the model, or takes more memory or time than it is given."""
 
 
+def _unannounced(_: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass(frozen=True)
 class Library:
-    """The process, started at once, and anew where it has ended. Use it in a `with` statement."""
+    """The onnx library.
 
-    def __init__(self, memory: int = MOST_MEMORY) -> None:
-        self.memory = memory
-        self._process: subprocess.Popen[bytes] | None = None
+    ``without`` are calls that ended the process before, so that they are not made again; ``announced`` is entered around
+    each call that is made, with its name.
+    """
 
-    def __enter__(self) -> Self:
-        self._start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        reason: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end()
+    without: frozenset[str] = frozenset()
+    announced: Callable[[str], AbstractContextManager[None]] = _unannounced
 
     def call(self, request: Request, model: onnx.ModelProto) -> onnx.ModelProto:
         """What the library makes of a model.
 
         Raises:
-            LibraryError: it fails, or its process does.
+            LibraryError: it fails.
         """
-        import onnx
-        from google.protobuf.message import DecodeError, EncodeError
+        from onnx import inliner, shape_inference
 
-        try:
-            data = model.SerializeToString()
-            word, reply = self._exchange(request, data)
-            if word == b"done":
-                made = onnx.ModelProto()
-                made.ParseFromString(reply)
-                return made
-        except (DecodeError, EncodeError, ValueError) as reason:
-            raise LibraryError(_first_line(str(reason))) from None
-        if word == b"memory":
-            raise self._exhausted(len(data))
-        raise LibraryError(_first_line(reply.decode(errors="replace")))
-
-    def _exchange(self, request: str, data: bytes) -> tuple[bytes, bytes]:
-        process = self._process or self._start()
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            process.stdin.write(HEAD.pack(request.encode().ljust(8), len(data)))
-            process.stdin.write(data)
-            process.stdin.flush()
-            head = process.stdout.read(HEAD.size)
-        except BrokenPipeError:
-            head = b""
-        if len(head) == HEAD.size:
-            word, length = HEAD.unpack(head)
-            reply = process.stdout.read(length)
-            if len(reply) == length:
-                return word.rstrip(), reply
-        self._end()
-        raise self._exhausted(len(data))
-
-    def _exhausted(self, size: int) -> ExhaustedError:
-        memory, seconds = allowed(size, self.memory)
-        bounds = f"{memory >> 20:,} MiB or {seconds} seconds"
-        return ExhaustedError(f"the onnx library aborts on it, or would take more than {bounds}")
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        worker = pathlib.Path(__file__).with_name("worker.py")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(worker), str(self.memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        return self._process
-
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.communicate()
+        if request in self.without:
+            raise ExhaustedError("the onnx library aborts on it, or takes too much memory or time")
+        with self.announced(request):
+            try:
+                if request == "expand":
+                    return inliner.inline_local_functions(model)
+                return shape_inference.infer_shapes(
+                    model, strict_mode=request == "strict", data_prop=request != "plain"
+                )
+            except MemoryError:
+                why = "the onnx library takes too much memory on it"
+                raise ExhaustedError(why) from None
+            except Exception as reason:  # whatever the library raises is its answer
+                raise LibraryError(_first_line(str(reason) or type(reason).__name__)) from None
 
 
 def _first_line(reason: str) -> str:

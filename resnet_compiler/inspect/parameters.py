@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from resnet_compiler.inspect.bare import MICROSOFT
+from resnet_compiler.inspect.lowering import NCHWC
+from resnet_compiler.inspect.nchwc import Blocked, blocked
+from resnet_compiler.inspect.operators import (
+    DYNAMIC,
+    INTEGER_WEIGHTS,
+    JOINS,
+    PLACES,
+    STATISTICS,
+    WEIGHTED,
+)
 from resnet_compiler.inspect.shapes import Typed
 from resnet_compiler.inspect.structure import CONTROL_FLOW, Operation, Structure
 from resnet_compiler.inspect.tensors import (
@@ -25,57 +34,14 @@ if TYPE_CHECKING:
     import numpy as np
     import onnx
 
-WEIGHTED: Mapping[tuple[str, str], tuple[int, int]] = {
-    ("", "Conv"): (0, 1),
-    ("", "ConvTranspose"): (0, 1),
-    ("", "ConvInteger"): (0, 1),
-    ("", "QLinearConv"): (0, 3),
-    ("", "Gemm"): (0, 1),
-    ("", "MatMul"): (0, 1),
-    ("", "MatMulInteger"): (0, 1),
-    ("", "QLinearMatMul"): (0, 3),
-    (MICROSOFT, "QGemm"): (0, 3),
-    (MICROSOFT, "FusedConv"): (0, 1),
-    (MICROSOFT, "FusedGemm"): (0, 1),
-    (MICROSOFT, "FusedMatMul"): (0, 1),
-}
-"""Operators that multiply by a matrix: which inputs are the data and the weight."""
-
-_PLACES: Mapping[tuple[str, str], tuple[int, ...]] = {
-    **{key: (weight,) for key, (_, weight) in WEIGHTED.items()},
-    ("", "Conv"): (1, 2),
-    ("", "ConvTranspose"): (1, 2),
-    ("", "QLinearConv"): (3, 8),
-    ("", "Gemm"): (0, 1, 2),
-    ("", "MatMul"): (0, 1),
-    (MICROSOFT, "QGemm"): (3, 6),
-    (MICROSOFT, "FusedConv"): (1, 2),
-    (MICROSOFT, "FusedGemm"): (0, 1, 2),
-    (MICROSOFT, "FusedMatMul"): (0, 1),
-    ("", "BatchNormalization"): (1, 2),
-    ("", "InstanceNormalization"): (1, 2),
-    ("", "GroupNormalization"): (1, 2),
-    ("", "LayerNormalization"): (1, 2),
-    ("", "RMSNormalization"): (1,),
-    ("", "PRelu"): (1,),
-    ("", "Gather"): (0,),
-    ("", "LSTM"): (1, 2, 3, 7),
-    ("", "GRU"): (1, 2, 3),
-    ("", "RNN"): (1, 2, 3),
-    ("", "Einsum"): (0, 1),
-    ("", "DeformConv"): (1, 3),
-}
-"""Where operators take parameters. A constant that stands there is one, whatever its size."""
-_STATISTICS: Mapping[tuple[str, str], tuple[int, ...]] = {("", "BatchNormalization"): (3, 4)}
-_ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Sum", "Max", "Min")
-"""Here a constant of more than one element is a parameter, but for what stands before the first layer."""
 _FROM_FIRST = (
     *("Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"),
-    *("Expand", "Tile", "Slice", "Split", "Gather", "Pad", "Clip", "Pow"),
+    *("Expand", "Tile", "Slice", "Split", "Gather", "Pad", "Clip", "Pow", "Resize", "Upsample"),
     *("QuantizeLinear", "DequantizeLinear"),
 )
 """Operators whose result, on constants, is the first input's: the others say how."""
 _FROM_SHAPES = ("Shape", "Size")
+_QUANTISES = "DynamicQuantizeLinear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +68,31 @@ class Roles:
 
     @cached_property
     def computed(self) -> frozenset[str]:
-        """The values that depend on the elements of an input (what depends on its size alone does not)."""
+        """The values that depend on the elements of an input.
+
+        What depends on its size alone does not, nor the scale and zero point that one is quantised by as it comes.
+        """
         found = set(self.structure.inputs)
         for operation in self.structure.operations:
             if operation.type in _FROM_SHAPES and not operation.domain:
                 continue
             made_up = operation.type.startswith("Random") or operation.type in CONTROL_FLOW
             if made_up or any(name in found for name in operation.reads):
+                made = operation.outputs[: 1 if operation.type == _QUANTISES else None]
+                found.update(name for name in made if name)
+        return frozenset(found)
+
+    @cached_property
+    def _sized(self) -> frozenset[str]:
+        """The values that are not computed and yet follow from the sizes of those that are."""
+        found: set[str] = set()
+        for operation in self.structure.operations:
+            if self.is_computed(operation):
+                continue
+            is_size = operation.type in _FROM_SHAPES and not operation.domain
+            if any(
+                each in found or (is_size and each in self.computed) for each in operation.reads
+            ):
                 found.update(name for name in operation.outputs if name)
         return frozenset(found)
 
@@ -121,14 +105,21 @@ class Roles:
 
     def weight(self, operation: Operation) -> str | None:
         """The constant that a convolution or linear layer multiplies by; None for all else, fixed filters among it."""
-        places = WEIGHTED.get((operation.domain, operation.type))
+        places = WEIGHTED.get(operation.key)
         if places is None or not self.is_computed(operation):
             return None
         taken = [operation.inputs[place] for place in places if place < len(operation.inputs)]
         constant = [name for name in taken if name and name not in self.computed]
-        if len(taken) < 2 or len(constant) != 1:
+        if len(taken) < 2 or len(constant) != 1 or self._is_norm(operation):
             return None
         return None if self._is_fixed_filter(operation, constant[0]) else constant[0]
+
+    def _is_norm(self, operation: Operation) -> bool:
+        """Whether it is what ONNX Runtime writes for a batch norm in blocks: a depthwise convolution without a window."""
+        if operation.written != (NCHWC, "Conv"):
+            return False
+        stored = self.structure.initializers.get(operation.inputs[1])
+        return stored is not None and list(stored.dims[1:]) == [1, 1, 1] and stored.dims[0] > 1
 
     @cached_property
     def _fixed_filters(self) -> dict[tuple[str, int], bool]:
@@ -151,6 +142,11 @@ class Roles:
             self._fixed_filters[name, group] = values is not None and _is_one_window(values, group)
         return self._fixed_filters[name, group]
 
+    @property
+    def unclear(self) -> Sequence[tuple[str, Operation]]:
+        """Stored integers of which it cannot be told whether they are parameters, and who reads them."""
+        return self._leaves[2]
+
     def _constant(self, name: str) -> onnx.TensorProto | None:
         maker = self.structure.maker.get(name)
         if maker is None or maker.type != "Constant":
@@ -158,29 +154,45 @@ class Roles:
         return maker.tensor("value")
 
     @cached_property
-    def _leaves(self) -> tuple[list[Leaf], list[Leaf]]:
+    def _leaves(self) -> tuple[list[Leaf], list[Leaf], list[tuple[str, Operation]]]:
         learned_leaves: list[Leaf] = []
         statistics: list[Leaf] = []
+        unclear: list[tuple[str, Operation]] = []
         seen: set[str] = set()
         learned: set[str] = set()  # values downstream of a parameter
         for operation in self.structure.operations:
             if not self.is_computed(operation):
                 continue
-            key = (operation.domain, operation.type)
+            key = operation.key
+            joined = range(len(operation.inputs))[JOINS[key]] if key in JOINS else ()
             is_after = any(name in learned for name in operation.reads)
             before = len(learned_leaves)
             for place, name in enumerate(operation.inputs):
                 if not name or name in self.computed or self._is_trivial(operation, name):
                     continue
-                if place in _PLACES.get(key, ()):
-                    learned_leaves += self._gather(name, operation, seen, single=True)
-                elif place in _STATISTICS.get(key, ()):
-                    statistics += self._gather(name, operation, seen, single=True)
-                elif is_after and not operation.domain and operation.type in _ARITHMETIC:
-                    learned_leaves += self._gather(name, operation, seen, single=False)
+                if place in PLACES.get(key, ()):
+                    gathered = self._gather(name, operation, seen, unclear, single=True)
+                    learned_leaves += (self._real(leaf, operation) for leaf in gathered)
+                elif place in STATISTICS.get(key, ()):
+                    statistics += self._gather(name, operation, seen, unclear, single=True)
+                elif is_after and place in joined:
+                    learned_leaves += self._gather(name, operation, seen, unclear, single=False)
             if is_after or len(learned_leaves) > before or WEIGHTED.get(key):
                 learned.update(name for name in operation.outputs if name)
-        return learned_leaves, statistics
+        return learned_leaves, statistics, unclear
+
+    @cached_property
+    def blocked(self) -> Blocked:
+        """The convolutions whose weights may be filled up with zeros."""
+        return blocked(self.file, self.structure, self.typed)
+
+    def _real(self, leaf: Leaf, reader: Operation) -> Leaf:
+        """The leaf without the zeros that it is filled up with."""
+        tensor = self.structure.initializers.get(leaf.name)
+        if reader.index not in self.blocked.channels or tensor is None:
+            return leaf
+        is_weight = leaf.name == reader.inputs[1]
+        return replace(leaf, elements=self.blocked.elements(reader, tensor.dims, is_weight))
 
     @property
     def parameters(self) -> list[Leaf]:
@@ -196,6 +208,8 @@ class Roles:
         """A filter that was not learned; the ones and zeros of an instance norm that stands in for a group norm."""
         if operation.type == "Conv":
             return name in operation.inputs[1:2] and self._is_fixed_filter(operation, name)
+        if operation.type == "Concat":
+            return self._fills(name, 0.0)  # channels that a shortcut is filled up with
         if operation.type != "InstanceNormalization" or len(operation.inputs) < 3:
             return False
         source = self.structure.maker.get(operation.inputs[0])
@@ -214,24 +228,36 @@ class Roles:
         values = None if tensor is None else values_of(self.file, tensor)
         return values is not None and bool((values == number).all())
 
-    def _gather(self, name: str, reader: Operation, seen: set[str], single: bool) -> Iterator[Leaf]:
+    def _gather(
+        self,
+        name: str,
+        reader: Operation,
+        seen: set[str],
+        unclear: list[tuple[str, Operation]],
+        single: bool,
+    ) -> Iterator[Leaf]:
         """The stored numbers that a constant is made of.
 
         With ``single`` one number counts too, where it is only laid out anew on its way; in arithmetic it does not.
         """
-        is_quantised = "Integer" in reader.type or reader.type.startswith("Q")
+        is_quantised = reader.key in INTEGER_WEIGHTS
         waiting = [(name, single, is_quantised)]
+        is_weight = single
         while waiting:
             name, single, is_quantised = waiting.pop()
-            if name in seen:
+            if name in seen or name in self.computed:
                 continue
             seen.add(name)
             maker = self.structure.maker.get(name)
             if maker is None or maker.type in ("Constant", "ConstantOfShape"):
-                leaf = self._leaf(name, reader.index)
-                accepted = FLOATING if not is_quantised else (*FLOATING, *QUANTISED)
+                leaf = None if name in self._sized else self._leaf(name, reader.index)
+                accepted = FLOATING if not (is_quantised or single) else (*FLOATING, *QUANTISED)
                 if leaf and (single or leaf.elements > 1) and leaf.type in accepted:
                     yield leaf
+                elif leaf and is_weight and leaf.elements > 1 and leaf.type in QUANTISED:
+                    unclear.append((name, reader))
+                continue
+            if maker.type in (*_FROM_SHAPES, _QUANTISES):
                 continue
             follows_first = maker.type in _FROM_FIRST and not maker.domain
             sources = maker.inputs[:1] if maker.type in _FROM_FIRST else maker.inputs
@@ -261,10 +287,8 @@ class Roles:
 
     def quantised_by(self, operation: Operation, weight: str) -> str | None:
         """How a layer is quantised: "QDQ", "QLinear", "dynamic", or not at all."""
-        if operation.type.startswith("Q"):
-            return "QLinear"
-        if operation.type.endswith("Integer"):
-            return "dynamic"
+        if operation.key in INTEGER_WEIGHTS:
+            return "dynamic" if operation.key in DYNAMIC else "QLinear"
         return None if self._dequantised(self._origin(weight)) is None else "QDQ"
 
     @cached_property

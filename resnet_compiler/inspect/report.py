@@ -15,12 +15,13 @@ from resnet_compiler.inspect.trunk import ResidualAdd, Sides
 from resnet_compiler.render.as_json import to_dict
 from resnet_compiler.render.short import visible
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _WIDTH = 100
 _LONGEST = 60
 """Words of the file are cut to this in tables and lists, to ten times that elsewhere."""
 _FIRM = "\N{NO-BREAK SPACE}"
 _MADE_UP = "unk__"
+_UNKNOWN = "unknown: see the warnings"
 _LISTED = 8
 """How many of a kind are listed by name."""
 
@@ -69,16 +70,22 @@ def _facts(found: Inspection) -> Iterable[tuple[str, Sequence[str]]]:
     running = f"{found.statistics:,} running means and variances, not counted as parameters"
     yield "statistics", [running] if found.statistics else []
     aside = f", not counting {found.layers_aside:,} in shortcuts and gates"
-    yield "weighted layers", [f"{found.weighted_layers:,}{aside if found.layers_aside else ''}"]
+    layers = f"{found.weighted_layers or 0:,}{aside if found.layers_aside else ''}"
+    yield "weighted layers", [layers if found.weighted_layers is not None else _UNKNOWN]
     yield "MACs", [_macs(found)]
     yield "precision", [_precision(found)]
-    yield "residual adds", _adds(found.residual_adds)
+    yield (
+        "residual adds",
+        [_UNKNOWN] if "residual adds" in found.unknown else _adds(found.residual_adds),
+    )
     yield "external data", [_external(each) for each in found.external]
     yield "metadata", [f"{_word(k)}: {_word(v, 5 * _LONGEST)}" for k, v in found.metadata.items()]
     yield "doc string", [_word(found.doc_string, 10 * _LONGEST)] if found.doc_string else []
 
 
 def _parameters(found: Inspection) -> str:
+    if found.parameter_count is None:
+        return _UNKNOWN
     total = f"{found.parameter_count:,}"
     taken = sum(each.bytes for each in found.parameters.values())
     kinds = [f"{each.count:,} {kind}" for kind, each in found.parameters.items()]
@@ -87,6 +94,8 @@ def _parameters(found: Inspection) -> str:
 
 
 def _macs(found: Inspection) -> str:
+    if "MACs" in found.unknown:
+        return _UNKNOWN
     if found.macs is None:
         unknown = sum(layer.macs is None for layer in found.layers)
         is_open = any(
@@ -237,6 +246,10 @@ def report_dict(found: Inspection, layers: bool) -> dict[str, Any]:
             for each in found.external
         ],
     }
+    if "parameters" in found.unknown:
+        given |= {"parameter_bytes": None, "parameters_by_type": None}
+    if "residual adds" in found.unknown:
+        given["residual_adds"] = None
     if layers:
         given["layers"] = [
             {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import codes
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.inspect.library import Library, LibraryError
+from resnet_compiler.inspect.lowering import lowered
+from resnet_compiler.inspect.operators import Key
 from resnet_compiler.inspect.tensors import tensor_problem, tensors_in, text
 from resnet_compiler.inspect.wire import OnnxFile
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import onnx
 
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
-MOST_EXPANDED = 1_000_000
+MOST_EXPANDED = 50_000
 """Functions are expanded where no more nodes than this come of it."""
 DEEPEST_CALL = 50
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -24,12 +26,17 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A node: its place in the file, name (or its first output's, where it has none), operator, values it reads and makes.
+    """A node, or one of those that a fused one stands for.
 
-    ``captured`` are values that the bodies of control flow read from around them.
+    ``index`` tells operations apart, ``node`` is the place in the file of the ``whole`` node; a part of a fused one is
+    ``last`` where nothing of it comes after. A node without a name has its first output's. ``captured``
+    are values that the bodies of control flow read from around them.
     """
 
     index: int
+    node: int
+    whole: onnx.NodeProto
+    last: bool
     name: str
     domain: str
     type: str
@@ -40,8 +47,20 @@ class Operation:
 
     @property
     def operator(self) -> str:
-        """The operator's name, with its domain where that is not ONNX's own."""
-        return f"{self.domain}.{self.type}" if self.domain else self.type
+        """The operator's name in the file, with its domain where that is not ONNX's own."""
+        domain, kind = self.written
+        return f"{domain}.{kind}" if domain else kind
+
+    @property
+    def written(self) -> Key:
+        """The operator that it is in the file."""
+        domain = text(self.whole.domain)
+        return ("" if domain in _DEFAULT_DOMAINS else domain, text(self.whole.op_type))
+
+    @property
+    def key(self) -> Key:
+        """The operator that it is counted as."""
+        return (self.domain, self.type)
 
     @property
     def reads(self) -> Iterator[str]:
@@ -51,10 +70,7 @@ class Operation:
 
     def integer(self, name: str, default: int) -> int:
         """An integer attribute's value."""
-        for each in self.proto.attribute:
-            if each.name == name and each.type == each.INT:
-                return int(each.i)
-        return default
+        return integer(self.proto, name, default)
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
         """A tensor attribute's value."""
@@ -74,6 +90,8 @@ class Structure:
     sparse: Mapping[str, onnx.SparseTensorProto]
     maker: Mapping[str, Operation]
     """The operation that makes a value."""
+    local: frozenset[Key] = frozenset()
+    """Local functions that are called and could not be expanded."""
 
 
 def expand_functions(
@@ -137,7 +155,7 @@ def build(file: OnnxFile, model: onnx.ModelProto, warnings: list[Diagnostic]) ->
     initializers = {text(tensor.name): tensor for tensor in graph.initializer}
     sparse = {text(tensor.values.name): tensor for tensor in graph.sparse_initializer}
     inputs = [text(value.name) for value in graph.input]
-    operations = [_operation(index, node) for index, node in enumerate(graph.node)]
+    operations = list(_operations(graph.node))
     stored = [text(t.name) for t in graph.initializer]
     stored += [text(t.values.name) for t in graph.sparse_initializer]
     made = [name for operation in operations for name in operation.outputs if name]
@@ -167,6 +185,7 @@ def build(file: OnnxFile, model: onnx.ModelProto, warnings: list[Diagnostic]) ->
         initializers,
         sparse,
         {name: operation for operation in operations for name in operation.outputs if name},
+        frozenset((text(each.domain), text(each.name)) for each in model.functions),
     )
 
 
@@ -194,22 +213,46 @@ def _twice(names: list[str], what: str) -> Iterator[str]:
         seen.add(name)
 
 
-def _operation(index: int, node: onnx.NodeProto) -> Operation:
+def _operations(nodes: Iterable[onnx.NodeProto]) -> Iterator[Operation]:
+    index = 0
+    for place, node in enumerate(nodes):
+        parts = lowered(place, node)
+        for part in parts:
+            yield _operation(index, place, part, node, part is parts[-1])
+            index += 1
+
+
+def _operation(
+    index: int, place: int, node: onnx.NodeProto, whole: onnx.NodeProto, last: bool
+) -> Operation:
     outputs = tuple(text(name) for name in node.output)
     domain = text(node.domain)
     name = text(node.name) or next((name for name in outputs if name), f"#{index}")
-    bodies = [a.g for a in node.attribute if a.HasField("g")]
-    bodies += [graph for a in node.attribute for graph in a.graphs]
     return Operation(
         index,
+        place,
+        whole,
+        last,
         name,
         "" if domain in _DEFAULT_DOMAINS else domain,
         text(node.op_type),
         tuple(text(each) for each in node.input),
         outputs,
-        tuple(dict.fromkeys(name for body in bodies for name in _captured(body))),
+        tuple(dict.fromkeys(name for body in bodies_of(node) for name in _captured(body))),
         node,
     )
+
+
+def integer(node: onnx.NodeProto, name: str, default: int = 0) -> int:
+    """An integer attribute's value."""
+    found = (int(a.i) for a in node.attribute if a.name == name and a.type == a.INT)
+    return next(found, default)
+
+
+def bodies_of(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """The graphs inside a node, which control flow runs."""
+    bodies = [a.g for a in node.attribute if a.HasField("g")]
+    return bodies + [graph for a in node.attribute for graph in a.graphs]
 
 
 def _captured(body: onnx.GraphProto) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,10 @@ LARGEST_COUNT = 2**63 - 1
 LONGEST_READ = 2**22
 """Values are looked at only where they take fewer bytes."""
 
-FLOATING = ("float32", "float16", "bfloat16", "float64")
+FLOATING = (
+    *("float32", "float16", "bfloat16", "float64", "complex64", "complex128", "float4e2m1"),
+    *("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "float8e8m0"),
+)
 QUANTISED = ("int8", "uint8", "int4", "uint4", "int2", "uint2", "int16", "uint16", "int32")
 """Integers that stand for real numbers, where a scale goes with them; biases are int32."""
 
@@ -30,6 +34,7 @@ def text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode(errors="backslashreplace")
 
 
+@cache
 def type_name(number: int) -> str:
     """The name of an element type: ``float32``, ``int8``."""
     from onnx import TensorProto
@@ -143,6 +148,25 @@ def values_of(file: OnnxFile, tensor: onnx.TensorProto) -> np.ndarray[Any, np.dt
     if len(data) != byte_count(kind, element_count(tensor)):
         return None
     return np.frombuffer(data, form)
+
+
+def last_values(
+    file: OnnxFile, tensor: onnx.TensorProto, count: int
+) -> np.ndarray[Any, np.dtype[Any]] | None:
+    """The last values of a float32 tensor, at most so many, or None where they are not at hand."""
+    import numpy as np
+
+    if type_name(tensor.data_type) != "float32" or is_external(tensor):
+        return None
+    size = 4 * min(count, LONGEST_READ // 4)
+    if tensor.HasField("segment"):
+        begin = max(tensor.segment.begin, tensor.segment.end - size)
+        data = file.read(begin, tensor.segment.end)
+    elif tensor.float_data:
+        return np.asarray(tensor.float_data[-size // 4 :], np.float32)
+    else:
+        data = tensor.raw_data[-size:]
+    return np.frombuffer(data[len(data) % 4 :], "<f4")
 
 
 def integers_of(tensor: onnx.TensorProto) -> list[int] | None:

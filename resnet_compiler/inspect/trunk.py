@@ -13,8 +13,8 @@ from functools import cached_property
 from math import prod
 from typing import Literal
 
-from resnet_compiler.inspect.bare import MICROSOFT
-from resnet_compiler.inspect.parameters import WEIGHTED, Roles
+from resnet_compiler.inspect.operators import MICROSOFT, WEIGHTED
+from resnet_compiler.inspect.parameters import Roles
 from resnet_compiler.inspect.shapes import Shape
 from resnet_compiler.inspect.structure import Operation
 

@@ -8,19 +8,19 @@ import onnx
 import pytest
 
 from resnet_compiler.diagnostics import Diagnostic, SpecError
-from resnet_compiler.inspect.inspection import Inspection, inspect_file
-from resnet_compiler.inspect.library import Library
+from resnet_compiler.inspect.inspection import Inspection
+from resnet_compiler.inspect.process import Inspector
 
 
-def look(content: bytes | onnx.ModelProto, library: Library) -> Inspection:
+def look(content: bytes | onnx.ModelProto, inspector: Inspector) -> Inspection:
     data = content if isinstance(content, bytes) else content.SerializeToString()
     pathlib.Path("model.onnx").write_bytes(data)
-    return inspect_file("model.onnx", library)
+    return inspector.inspect("model.onnx")
 
 
-def faults(content: bytes | onnx.ModelProto, library: Library) -> tuple[Diagnostic, ...]:
+def faults(content: bytes | onnx.ModelProto, inspector: Inspector) -> tuple[Diagnostic, ...]:
     with pytest.raises(SpecError) as caught:
-        look(content, library)
+        look(content, inspector)
     return caught.value.diagnostics
 
 
