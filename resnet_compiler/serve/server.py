@@ -49,7 +49,11 @@ class Studio:
             SaveError: the spec cannot be read.
         """
         name = secrets.token_urlsafe(16)
-        workspace = Workspace.opened(self.saved) if self.saved else self.open_workspace()
+        workspace = (
+            Workspace.opened(self.saved, self.limits.text_bytes)
+            if self.saved
+            else self.open_workspace()
+        )
         self.pages[name] = Live.begun(workspace, self.limits, self.compiler)
         return name, self.pages[name]
 
