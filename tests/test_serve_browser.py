@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -301,6 +303,18 @@ def test_two_pages_are_edited_apart(opened: tuple[Page, Server]) -> None:
         unsaved = " (not saved)" if answer == "Cancel" else ""
         expect(other.locator(".title")).to_have_text(f"net.yaml{unsaved}")
         assert kept in (server.folder / "net.yaml").read_text()
+
+
+def test_a_page_outlives_the_process_that_compiles(opened: tuple[Page, Server]) -> None:
+    page, server = opened
+    for depth in ("2", "3"):
+        for worker in server.children():
+            os.kill(worker, signal.SIGKILL)
+        changed = NET.replace("depth: 1", f"depth: {depth}")
+        replace(page, f"depth: {int(depth) - 1}", f"depth: {depth}")
+        expect(page.locator(".status")).to_contain_text(parameters_of(changed))
+        expect(frame(page).locator("#totals")).to_contain_text(parameters_of(changed))
+    expect(page.locator(".finding")).to_have_count(0)
 
 
 def test_hostile_text_stays_text(opened: tuple[Page, Server]) -> None:

@@ -116,9 +116,11 @@ class Compiler:
             )
 
     async def close(self) -> None:
-        """End the process, and start none any more."""
+        """End the process, and start none any more; who still asks is told."""
         self._is_closed = True
-        await self._end()
+        self._kill()
+        async with self.turn:
+            await self._end()
 
     async def _ask(self, task: Task, job: Job) -> AsyncGenerator[bytes, None]:
         seconds = job.seconds * self.waiting
@@ -144,7 +146,7 @@ class Compiler:
             if not is_done:
                 await self._end()
         if word == b"memory":
-            gigabytes = f"{self.memory / 2**30:g} GB"
+            gigabytes = f"{self.memory / 2**30:.2g} GB"
             raise CompilerError(f"the text takes more than {gigabytes} of memory, and was given up")
         if word == b"unfit":
             raise UnfitError(data.decode())
@@ -169,17 +171,20 @@ class Compiler:
         code = await self._end()
         if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF:
             return CompilerError(
-                f"the text takes more than {job.seconds} s of processor time, and was given up"
+                f"the text takes more than {job.seconds:g} s of processor time, and was given up"
             )
         return _EndedError(f"the process that compiles the text ended (exit code {code})")
 
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
     async def _end(self) -> int | None:
         """End the process, where there is one, and give its exit code."""
+        self._kill()
         process, self._process = self._process, None
         if process is None:
             return None
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
         await process.communicate()  # what is left to read would keep it from being seen to end
         return process.returncode

@@ -226,15 +226,15 @@ def serve(studio: Studio, sockets: list[socket.socket], port: int) -> None:
     """
     import uvicorn
 
-    if hasattr(
-        signal, "SIGPIPE"
-    ):  # a browser that goes away while it is answered is no reason to end
+    if hasattr(signal, "SIGPIPE"):
+        # a browser that goes away while it is answered is no reason to end
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     guarded = Guard(application(studio), port)
     gc.collect()
     gc.freeze()  # what is loaded by now stays; to look through it again and again takes long
     config = uvicorn.Config(
         guarded,
+        loop="asyncio",  # uvloop, where it is installed, raises when a browser goes away while it is answered
         log_level="warning",
         lifespan="on",
         timeout_graceful_shutdown=1,

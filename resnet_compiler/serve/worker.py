@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from resnet_compiler.pipeline import Compilation
 
 HEAD = struct.Struct("<8sQ")
-SECONDS = 10
+SECONDS = 10.0
 """Of processor time, for each piece of a reply."""
 
 Task = Literal["compile", "picture", "source", "onnx"]
@@ -44,15 +44,16 @@ class Job:
     path: str | None
     text: str
     limits: Limits = DEFAULT_LIMITS
+    least_seconds: float = SECONDS
 
     @property
-    def seconds(self) -> int:
+    def seconds(self) -> float:
         """The processor time it may take: more, where the user raised what takes it."""
-        raised = max(
+        raised: float = max(
             getattr(self.limits, name) / getattr(DEFAULT_LIMITS, name)
             for name in ("text_bytes", "text_nodes", "layers", "steps")
         )
-        return int(SECONDS * max(raised, 1))
+        return self.least_seconds * max(raised, 1)
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -103,7 +104,7 @@ def _bound(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _allow(seconds: int) -> None:
+def _allow(seconds: float) -> None:
     """Let a signal end the process after so much processor time from now on; 0 for never."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_PROF, seconds)
