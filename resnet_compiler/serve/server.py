@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import pathlib
 import secrets
 import signal
@@ -229,6 +230,7 @@ def serve(studio: Studio, sockets: list[socket.socket], port: int) -> None:
     if hasattr(signal, "SIGPIPE"):
         # a browser that goes away while it is answered is no reason to end
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # nor worth a warning
     guarded = Guard(application(studio), port)
     gc.collect()
     gc.freeze()  # what is loaded by now stays; to look through it again and again takes long

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import resnet_compiler
 from resnet_compiler import Measures
+from support.browser import PATIENCE
 from support.server import RESTLESS, serving
 
 PAGES = 4
@@ -66,11 +67,11 @@ def type_in_pages(browser: Browser, folder: pathlib.Path, goes_on: Callable[[int
 
 def _opened(browser: Browser, address: str, complaints: list[str]) -> Page:
     page = browser.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda reason: complaints.append(str(reason)))
     page.goto(address)
-    expect(page.get_by_role("textbox", name="Spec")).to_be_focused(timeout=30_000)
+    expect(page.get_by_role("textbox", name="Spec")).to_be_focused()
     _says(page, TEXT)
     page.evaluate(
         """() => {
@@ -86,7 +87,7 @@ def _opened(browser: Browser, address: str, complaints: list[str]) -> Page:
 def _says(page: Page, text: str) -> None:
     """The page comes to say what is right of a text, and never found anything wrong."""
     counts = f"{Measures(resnet_compiler.compile('net.yaml', text=text)).parameters:,}"
-    expect(page.locator(".status")).to_contain_text(f"{counts} parameters", timeout=30_000)
+    expect(page.locator(".status")).to_contain_text(f"{counts} parameters")
     totals = page.frame_locator("iframe").locator("#totals")
-    expect(totals).to_contain_text(counts, timeout=30_000)
+    expect(totals).to_contain_text(counts)
     assert not page.evaluate("window.findings ?? []")
