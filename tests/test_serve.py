@@ -10,18 +10,25 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 pytest.importorskip("nicegui")
 
+from support.measured import MIB, resnetc
 from support.server import Server, serving
 
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
+from resnet_compiler.page import page_data
+from resnet_compiler.pipeline import Compilation, compile_file
+from resnet_compiler.serve.compiler import Compiler, CompilerError
 from resnet_compiler.serve.findings import findings_of, marks, tooltips
 from resnet_compiler.serve.guard import Guard
-from resnet_compiler.serve.live import Live, Snapshot, snapshot
+from resnet_compiler.serve.live import Live
+from resnet_compiler.serve.outcome import Outcome, from_json, outcome_of, picture, to_json
 from resnet_compiler.serve.server import PortTakenError, loopback_sockets
+from resnet_compiler.serve.worker import Job
 from resnet_compiler.serve.workspace import SaveError, Workspace
 
 NET = """\
@@ -269,6 +276,37 @@ def test_what_cannot_be_opened_is_misuse(
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (os.mkfifo, "error[RC0101]: cannot read `it.yaml`: not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "`it.yaml`: not a regular file"),
+        (lambda path: path.symlink_to("/dev/tty"), "error[RC0101]: cannot read `it.yaml`: "),
+        (lambda path: path.symlink_to("/proc/self/mem"), "error[RC0101]: cannot read `it.yaml`: "),
+        (lambda path: path.mkdir(), "error[RC0101]: cannot read `it.yaml`: is a directory"),
+        (lambda path: (path.touch(), os.truncate(path, 2**40)), "error[RC0601]: `it.yaml` is"),
+    ],
+)
+def test_only_a_regular_file_of_bounded_size_is_opened(
+    tmp_path: pathlib.Path, make: Any, said: str
+) -> None:
+    make(tmp_path / "it.yaml")
+    done = resnetc("serve", "it.yaml", "--port", "0", folder=tmp_path, patience=60)
+    assert done.exit == 2 and said in done.stderr and not done.stdout
+    assert "Traceback" not in done.stderr and done.peak < 300 * MIB
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_file_that_became_a_pipe_is_neither_loaded_nor_compared(folder: pathlib.Path) -> None:
+    opened = Workspace.opened(pathlib.Path("net.yaml"))
+    (folder / "net.yaml").unlink()
+    os.mkfifo(folder / "net.yaml")
+    for action in (opened.load, lambda: opened.save("changed")):
+        with pytest.raises(SaveError, match=r"cannot read net\.yaml: not a regular file"):
+            action()
+
+
 def test_without_the_extra_one_line_says_what_to_install(tmp_path: pathlib.Path) -> None:
     code = (
         "import sys; sys.modules['nicegui'] = None; sys.argv = ['resnetc', 'serve']; "
@@ -399,9 +437,15 @@ def test_a_folder_that_cannot_be_written_is_told(folder: pathlib.Path) -> None:
 # --- what is made of a text ---
 
 
-def findings(text: str) -> tuple[Snapshot, list[str]]:
-    """A text compiled, and the parts of it that are underlined."""
-    made = snapshot(fresh(), text, DEFAULT_LIMITS)
+def compiled(text: str, limits: Limits = DEFAULT_LIMITS) -> Compilation:
+    spec = fresh().spec
+    return compile_file(spec, text=text, limits=limits)
+
+
+def findings(text: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Outcome, list[str]]:
+    """What there is to say of a text, and the parts of it that are underlined."""
+    made = outcome_of(text, compiled(text, limits))
+    assert from_json(text, to_json(made)) == made
     return made, [text[each["from"] : each["to"]] for each in marks(made.findings)]
 
 
@@ -417,7 +461,7 @@ def findings(text: str) -> tuple[Snapshot, list[str]]:
 )
 def test_findings_are_underlined_where_they_are(old: str, new: str, underlined: list[str]) -> None:
     made, parts = findings(NET.replace(old, new, 1))
-    assert made.findings and made.compilation.graph is None
+    assert made.findings and not made.is_right
     if underlined:
         assert parts == underlined
         assert "^" in made.findings[0].text
@@ -445,66 +489,108 @@ def test_any_text_has_findings_that_lie_in_it(text: str) -> None:
 
 def test_a_wrong_text_is_bounded_by_the_limits() -> None:
     deep = NET.replace("depth: 1", "depth: 9999999")
-    made = snapshot(fresh(), deep, DEFAULT_LIMITS)
-    assert made.compilation.graph is None and "RC0605" in made.findings[0].text
-    made = snapshot(fresh(), NET.replace("depth: 1", "depth: 60"), Limits(layers=50))
-    assert made.compilation.graph is None and "--limit layers=NUMBER" in made.findings[0].text
+    made, _ = findings(deep)
+    assert not made.is_right and "RC0605" in made.findings[0].text
+    made, _ = findings(NET.replace("depth: 1", "depth: 60"), Limits(layers=50))
+    assert not made.is_right and "--limit layers=NUMBER" in made.findings[0].text
 
 
 def test_findings_beyond_the_first_are_left_out() -> None:
     text = NET + "".join(f"k{index}: 1\n" for index in range(90))
     made, _ = findings(text)
-    assert len(made.findings) <= 50 <= len(made.compilation.diagnostics)
+    assert len(made.findings) == 50 and made.more == 40
 
 
-def test_the_newest_text_wins_and_those_before_are_not_told() -> None:
-    told: list[str] = []
-    done = asyncio.Event()
+def test_the_picture_of_what_is_not_as_expected_is_drawn_without_diagnostics() -> None:
+    found = compiled(NET + "expect: {weighted_layers: 99}\n")
+    made = outcome_of("", found)
+    assert not made.is_right and made.is_drawn and made.status.startswith("1 error; 4 weighted")
+    drawn = json.loads(picture(found))
+    assert drawn["network"]["parameters"] > 0 and not drawn["diagnostics"]
+    assert json.loads(picture(compiled(NET))) == json.loads(json.dumps(page_data(compiled(NET))))
 
-    async def type_fast() -> None:
-        live = Live.begun(fresh(), DEFAULT_LIMITS)
 
-        def tell(made: Snapshot) -> None:
-            told.append(made.text)
-            if made.text == live.text:
-                done.set()
+class Recording(Compiler):
+    """Compiles nothing, lets others go on before each reply, and keeps what it is asked for."""
 
-        def draw(made: Snapshot) -> None:
-            if made.text == live.text:
-                drawn.set()
+    def __init__(self, fails: str = "none") -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str]] = []
+        self.fails = fails
 
-        drawn = asyncio.Event()
-        live.told, live.pictured = tell, draw
+    async def compile(self, job: Job) -> Outcome:
+        self.asked.append(("compile", job.text))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        if self.fails in job.text:
+            raise CompilerError("it was given up")
+        return Outcome(job.text, (), 0, "fine", True, True)
+
+    async def picture(self, job: Job) -> bytes:
+        self.asked.append(("picture", job.text))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return job.text.encode()
+
+
+def test_pages_take_turns_and_each_has_its_newest_text_compiled() -> None:
+    async def type_in_three() -> None:
+        compiler = Recording()
+        pages = [Live.begun(fresh(), DEFAULT_LIMITS, compiler) for _ in range(3)]
+        await compiler.turn.acquire()
+        following = [asyncio.create_task(page.follow()) for page in pages]
+        await asyncio.sleep(0)  # all three wait for their turn
+        for number, page in enumerate(pages):
+            for text in ("never", f"text {number}"):
+                page.type(text)
+        compiler.turn.release()
+        while any(page.data != page.text.encode() for page in pages):
+            await asyncio.sleep(0)
+        for each in following:
+            each.cancel()
+        in_turn = [f"text {number}" for number in range(3)]
+        assert compiler.asked == [(task, t) for t in in_turn for task in ("compile", "picture")]
+
+    asyncio.run(type_in_three())
+
+
+def test_what_is_overtaken_is_not_told() -> None:
+    async def overtake() -> None:
+        compiler = Recording()
+        live = Live.begun(fresh(), DEFAULT_LIMITS, compiler)
+        told: list[str] = []
+        live.told = lambda made: told.append(made.text)
         following = asyncio.create_task(live.follow())
-        for width in range(8, 40):
-            live.type(NET.replace("width: 8", f"width: {width}"))
-            await asyncio.sleep(0.001)
-        await asyncio.wait_for(done.wait(), 60)
-        await asyncio.wait_for(drawn.wait(), 60)
+        while not compiler.asked:
+            await asyncio.sleep(0)
+        live.type("newer")  # while the first is compiled
+        while live.data != b"newer":
+            await asyncio.sleep(0)
         following.cancel()
-        assert live.good is live.newest and live.newest.text == live.text
-        assert json.loads(live.data)["network"]["parameters"] > 0
+        assert told == ["newer"] and ("picture", NET) not in compiler.asked
 
-    asyncio.run(type_fast())
-    assert "width: 39" in told[-1] and len(told) < 16
+    asyncio.run(overtake())
 
 
-def test_the_last_good_network_outlives_a_wrong_text() -> None:
-    async def break_it() -> None:
-        live = Live.begun(fresh(), DEFAULT_LIMITS)
-        seen = asyncio.Event()
-        live.told = lambda made: seen.set()
+def test_a_text_that_is_given_up_is_told_and_the_page_lives_on() -> None:
+    async def give_up() -> None:
+        live = Live.begun(fresh(), DEFAULT_LIMITS, Recording(fails="endless"))
+        drawn: list[Outcome] = []
+        live.pictured = drawn.append
         following = asyncio.create_task(live.follow())
-        live.type("nothing: at all")
-        await asyncio.wait_for(seen.wait(), 60)
+        for text in (NET, "endless", "then"):
+            live.type(text)
+            while not drawn or drawn[-1].text != text:
+                await asyncio.sleep(0)
+            # what is seen beside a text that is wrong
+            assert live.good == (NET if text == "endless" else text).encode()
         following.cancel()
-        assert live.newest.compilation.graph is None
-        assert live.good is not None and live.good.text == NET
+        assert [each.status for each in drawn[-3:]] == ["fine", "1 error", "fine"]
+        assert drawn[-2].findings[0].text == "error: it was given up" and not drawn[-2].is_drawn
 
-    asyncio.run(break_it())
+    asyncio.run(give_up())
 
 
 def test_findings_without_a_text_are_shown_without_a_place() -> None:
-    made = snapshot(fresh(), "[", DEFAULT_LIMITS)
-    (found,) = findings_of(made.compilation.diagnostics[:1], {}, "my_resnet.yaml")
+    (found,) = findings_of(compiled("[").diagnostics[:1], {}, "my_resnet.yaml")
     assert found.start is None or found.start >= 0

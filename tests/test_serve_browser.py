@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +15,7 @@ pytest.importorskip("nicegui")
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
-from support.browser import launched
+from support.browser import PATIENCE, launched
 from support.server import Server, serving
 
 import resnet_compiler
@@ -43,8 +45,8 @@ def browser() -> Iterator[Browser]:
 def visited(browser: Browser, server: Server) -> Iterator[Page]:
     """A page of a server. It asks nobody else, and complains of nothing."""
     context = browser.new_context(accept_downloads=True, viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    page.set_default_timeout(20_000)
     complaints: list[str] = []
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -186,6 +188,7 @@ def test_a_spec_that_is_wrong_from_the_start_gets_its_network_once_it_is_right(
 ) -> None:
     (server.folder / "net.yaml").write_text(NET.replace("kernel", "kernal"))
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(server.address)
     expect(editor(page)).to_be_focused()
@@ -303,6 +306,18 @@ def test_two_pages_are_edited_apart(opened: tuple[Page, Server]) -> None:
         assert kept in (server.folder / "net.yaml").read_text()
 
 
+def test_a_page_outlives_the_process_that_compiles(opened: tuple[Page, Server]) -> None:
+    page, server = opened
+    for depth in ("2", "3"):
+        for worker in server.children():
+            os.kill(worker, signal.SIGKILL)
+        changed = NET.replace("depth: 1", f"depth: {depth}")
+        replace(page, f"depth: {int(depth) - 1}", f"depth: {depth}")
+        expect(page.locator(".status")).to_contain_text(parameters_of(changed))
+        expect(frame(page).locator("#totals")).to_contain_text(parameters_of(changed))
+    expect(page.locator(".finding")).to_have_count(0)
+
+
 def test_hostile_text_stays_text(opened: tuple[Page, Server]) -> None:
     page, _ = opened
     hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -343,7 +358,7 @@ def test_axe_finds_nothing_serious(
     opened: tuple[Page, Server], scheme: Any, is_wrong: bool
 ) -> None:
     page, _ = opened
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    show_in(page, scheme)
     if is_wrong:
         misspell(page)
     assert not serious(page)
@@ -371,13 +386,26 @@ def test_axe_finds_nothing_serious_in_the_question_which_text_stays(
     opened: tuple[Page, Server],
 ) -> None:
     page, server = opened
-    page.emulate_media(reduced_motion="reduce", color_scheme="dark")
+    show_in(page, "dark")
     replace(page, "depth: 1", "depth: 2")
     (server.folder / "net.yaml").write_text("somebody else's")
     page.keyboard.press("Control+s")
     expect(page.get_by_role("dialog").get_by_role("button")).to_have_count(3)
     appears(page)
     assert not serious(page)
+
+
+def show_in(page: Page, scheme: Any) -> None:
+    """Change the colours, and wait until the editor has them too: it is told of them a moment later."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.wait_for_function(
+        """(isDark) => {
+            const colour = getComputedStyle(document.querySelector(".cm-editor")).backgroundColor;
+            const [red, green, blue] = colour.match(/\\d+/g).map(Number);
+            return (red + green + blue < 3 * 128) === isDark;
+        }""",
+        arg=scheme == "dark",
+    )
 
 
 def appears(page: Page) -> None:

@@ -10,10 +10,11 @@ import typer
 
 from resnet_compiler.characters import escaped
 from resnet_compiler.commands.options import Limit
-from resnet_compiler.console import FINE, misuse, reading
+from resnet_compiler.console import FINE, MISUSE, misuse, reading, render_all
 
 if TYPE_CHECKING:
     from resnet_compiler.library import SpecFile
+    from resnet_compiler.limits import Limits
     from resnet_compiler.serve.workspace import Workspace
 
 
@@ -37,7 +38,7 @@ def serve(
         misuse("serve needs nicegui: pip install 'resnet-compiler[serve]'")
     from resnet_compiler.serve.server import PortTakenError, Studio, loopback_sockets
     from resnet_compiler.serve.server import serve as run
-    from resnet_compiler.serve.workspace import SaveError
+    from resnet_compiler.serve.workspace import UnreadableError
 
     reader = reading(limit)
     found = reader.find([spec]) if spec is not None else []
@@ -45,10 +46,11 @@ def serve(
         misuse(f"one spec is edited at a time, and {spec} has {len(found)}")
     first = found[0] if found else None
     try:
-        _workspace(first)
+        _workspace(first, reader.limits)
         sockets, port = loopback_sockets(port)
-    except SaveError as reason:
-        misuse(str(reason))
+    except UnreadableError as reason:
+        render_all([([reason.diagnostic], {})])
+        raise typer.Exit(MISUSE) from None
     except PortTakenError as reason:
         said = (reason.strerror or "it is taken").lower()
         misuse(f"cannot listen at port {port}: {said}; --port 0 takes one that is free")
@@ -60,7 +62,7 @@ def serve(
 
         webbrowser.open(address)
     try:
-        run(Studio(lambda: _workspace(first), reader.limits), sockets, port)
+        run(Studio(lambda: _workspace(first, reader.limits), reader.limits), sockets, port)
     except KeyboardInterrupt:
         print(
             "", file=sys.stderr
@@ -68,7 +70,7 @@ def serve(
         raise typer.Exit(FINE) from None
 
 
-def _workspace(spec: SpecFile | None) -> Workspace:
+def _workspace(spec: SpecFile | None, limits: Limits) -> Workspace:
     """The file itself; for a shipped spec a copy, and for none a small spec to start from, both without a file."""
     from resnet_compiler.diagnostics import is_shipped
     from resnet_compiler.serve.workspace import Workspace
@@ -82,4 +84,4 @@ def _workspace(spec: SpecFile | None) -> Workspace:
     if is_shipped(spec.display):
         text = read_text(spec.path)
         return Workspace(pathlib.Path(), None, text, spec.path.stem)
-    return Workspace.opened(spec.path)
+    return Workspace.opened(spec.path, limits.text_bytes)

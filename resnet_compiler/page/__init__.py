@@ -7,6 +7,7 @@ it is framed in, `frame.contentWindow.postMessage({type: "resnetc.update", data}
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +46,26 @@ def page_data(compilation: Compilation) -> dict[str, Any]:
     }
 
 
+EMPTY_DATA = json.dumps(
+    {
+        "format_version": FORMAT_VERSION,
+        "spec": "",
+        "valid": False,
+        "diagnostics": [],
+        "files": [],
+        "network": None,
+    }
+).encode()
+"""The data of a page that has nothing to show yet, as JSON."""
+
+
+def empty_html() -> str:
+    """A page that has nothing to show yet, as HTML: it waits for data."""
+    from resnet_compiler.page.document import document
+
+    return document(json.loads(EMPTY_DATA))
+
+
 def _finding(compilation: Compilation, diagnostic: Diagnostic) -> dict[str, Any]:
     """What a page shows of a diagnostic: the fields of `check --json` that it needs."""
     from resnet_compiler.render.as_json import to_dict
@@ -76,4 +97,4 @@ def page_html(compilation: Compilation) -> str:
     return document(page_data(compilation))
 
 
-__all__ = ["FORMAT_VERSION", "page_data", "page_html"]
+__all__ = ["EMPTY_DATA", "FORMAT_VERSION", "empty_html", "page_data", "page_html"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from resnet_compiler.library import data_folder
 from resnet_compiler.serve.findings import marks, tooltips
-from resnet_compiler.serve.live import Live, Snapshot
+from resnet_compiler.serve.live import Live
+from resnet_compiler.serve.outcome import Outcome
 from resnet_compiler.serve.workspace import ChangedError, SaveError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from nicegui.elements.dialog import Dialog
 
     from resnet_compiler.serve.server import Studio
+
+E = TypeVar("E", bound="Element")
 
 
 def build_page(studio: Studio) -> None:
@@ -32,7 +35,7 @@ def build_page(studio: Studio) -> None:
     try:
         name, live = studio.open()
     except SaveError as reason:
-        ui.label(str(reason)).props("role=alert")
+        _attributed(ui.label(str(reason)), role="alert")
         return
     page = _Page(studio, client, live, name)
     page.build()
@@ -44,8 +47,6 @@ def build_page(studio: Studio) -> None:
         studio.close(name)
 
     client.on_delete(leave)
-    page.show(live.newest)
-    page.redraw(live.newest)
 
 
 def _add_head() -> None:
@@ -70,15 +71,17 @@ class _Page:
 
         with ui.element("div").classes("serve"):
             with ui.element("header"):
-                self.title = ui.label().props("role=heading aria-level=1").classes("title")
-                self.status = ui.label().props("role=status").classes("status")
+                self.title = _attributed(
+                    ui.label().classes("title"), role="heading", aria_level="1"
+                )
+                self.status = _attributed(ui.label().classes("status"), role="status")
                 self.downloads = [
                     self._button(f"Download {file}", self._download(file))
                     for file in ("model.py", "model.onnx")
                 ]
                 self.saving = self._button("Save", self._save)
             with ui.element("main"):
-                with ui.element("section").classes("left").props('aria-label="Spec"'):
+                with _attributed(ui.element("section"), aria_label="Spec").classes("left"):
                     self.editor = ui.codemirror(
                         self.live.text,
                         language="YAML",
@@ -87,24 +90,25 @@ class _Page:
                         on_change=lambda event: self._typed(event.value),
                         keymap={"Mod-s": self._save},
                     ).classes("editor")
-                    self.findings = (
-                        ui.element("div")
-                        .classes("findings")
-                        .props('role=region aria-label="Diagnostics" tabindex=0')
-                    )
-                with ui.element("section").classes("right").props('aria-label="Network"'):
+                    self.findings = _attributed(
+                        ui.element("div"), role="region", aria_label="Diagnostics", tabindex="0"
+                    ).classes("findings")
+                with _attributed(ui.element("section"), aria_label="Network").classes("right"):
                     self.note = ui.label().classes("note")
-                    self.frame = (
-                        ui.element("iframe")
-                        .props(f'src="/live/{self.name}/page" title="The network"')
-                        .classes("network")
-                    )
-        self._run(f"begin({self.editor.id}, {self.frame.id}, '/live/{self.name}/data')")
+                    self.frame = _attributed(
+                        ui.element("iframe"), src=f"/live/{self.name}/page", title="The network"
+                    ).classes("network")
+        self._run(f"begin({self.editor.id}, {self.frame.id}, '/live/{self.name}/')")
+        for button in self.downloads:
+            button.props.set_bool("disabled", True)
+        for each in (self.note, self.findings):
+            each.set_visibility(False)
+        self._show_name()
 
     def _button(self, text: str, action: Callable[[], object]) -> Element:
         from nicegui import ui
 
-        with ui.element("button").props("type=button").on("click", action) as button:
+        with _attributed(ui.element("button"), type="button").on("click", action) as button:
             ui.label(text)
         return button
 
@@ -127,13 +131,13 @@ class _Page:
             unsaved = "true" if self.live.text != workspace.text else "false"
             self._run(f"setUnsaved({unsaved})")
 
-    def redraw(self, made: Snapshot) -> None:
+    def redraw(self, made: Outcome) -> None:
         """Have the frame show the network of a text; of one that is wrong, what it has, in grey."""
-        self._run(f"refresh({'true' if made.shown.graph is None else 'false'})")
+        self._run(f"refresh({'false' if made.is_drawn else 'true'})")
 
-    def show(self, made: Snapshot) -> None:
+    def show(self, made: Outcome) -> None:
         """Show what there is to say of a text."""
-        is_wrong = made.compilation.graph is None
+        is_wrong = not made.is_right
         with self.client:
             self._show_name()
             self.editor.run_method("setDecorations", marks(made.findings))
@@ -143,26 +147,23 @@ class _Page:
             self.note.text = _note(made, self.live.good is not None)
             self.note.set_visibility(bool(self.note.text))
             for button in self.downloads:
-                button.props(
-                    add="disabled" if is_wrong else "", remove="" if is_wrong else "disabled"
-                )
+                button.props.set_bool("disabled", is_wrong)
             self._show_findings(made)
 
-    def _show_findings(self, made: Snapshot) -> None:
+    def _show_findings(self, made: Outcome) -> None:
         from nicegui import ui
 
         self.findings.clear()
         with self.findings:
             for each in made.findings:
-                with ui.element("button").props("type=button") as item:
+                with _attributed(ui.element("button"), type="button") as item:
                     item.classes(f"finding {each.severity}")
                     ui.label(each.text)
                 if each.start is not None and each.end is not None:
                     start, end = (_utf16(made.text, at) for at in (each.start, each.end))
                     item.on("click", js_handler=f"() => resnetcServe.choose({start}, {end})")
-            more = len(made.compilation.diagnostics) - len(made.findings)
-            if more > 0:
-                ui.label(f"and {more} more").classes("finding")
+            if made.more:
+                ui.label(f"and {made.more} more").classes("finding")
         self.findings.set_visibility(bool(made.findings))
 
     def _download(self, file: str) -> Callable[[], None]:
@@ -227,7 +228,8 @@ class _Page:
 
         with _question("Save") as dialog:
             ui.label("Save as a new spec in the folder where resnetc was started")
-            asked = ui.input("Name", value=self.live.workspace.name).props("autofocus outlined")
+            asked = ui.input("Name", value=self.live.workspace.name)
+            asked.props.update(autofocus=True, outlined=True)
 
             def save() -> None:
                 if self._save_as(str(asked.value or "")):
@@ -245,18 +247,27 @@ def _question(name: str) -> Iterator[Dialog]:
     from nicegui import ui
 
     with (
-        ui.dialog(value=True).props(f'aria-label="{name}"') as dialog,
+        _attributed(ui.dialog(value=True), aria_label=name) as dialog,
         ui.element("div").classes("ask"),
     ):
         yield dialog
     dialog.on("hide", dialog.delete)
 
 
-def _note(made: Snapshot, is_there: bool) -> str:
+def _attributed(element: E, **attributes: str) -> E:
+    """The element with attributes of HTML.
+
+    NiceGUI's own way, a text of them, has it parse Python whenever a page changes; see `compiler` for why not to.
+    """
+    element.props.update({name.replace("_", "-"): each for name, each in attributes.items()})
+    return element
+
+
+def _note(made: Outcome, is_there: bool) -> str:
     """What is to be known of the network that is shown; ``is_there``: whether there is one at all."""
-    if made.compilation.graph is not None:
+    if made.is_right:
         return ""
-    if made.shown.graph is not None:
+    if made.is_drawn:
         return "This network is not what `expect` says."
     if is_there:
         return "The spec is wrong. This is the network as it was before."

@@ -1,17 +1,17 @@
-"""The network of a text that is being typed: compiled beside the server, a moment after the last key; the newest wins."""
+"""A text that is being typed: compiled a moment after the last key, in another process; the newest wins."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from resnet_compiler.limits import Limits
-from resnet_compiler.page import page_data
-from resnet_compiler.pipeline import Compilation, compile_file
-from resnet_compiler.serve.findings import Finding, findings_of
+from resnet_compiler.page import EMPTY_DATA
+from resnet_compiler.serve.compiler import Compiler, CompilerError
+from resnet_compiler.serve.outcome import Outcome, failed
+from resnet_compiler.serve.worker import Job
 from resnet_compiler.serve.workspace import Workspace
 
 QUIET = 0.015
@@ -23,50 +23,9 @@ LONGEST_WAIT = 0.25
 """Seconds after which it is, though changes go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A text and what became of it.
-
-    ``shown`` is the compilation as it is looked at: with the network also where `expect` says otherwise, and without
-    diagnostics, which stand beside the text. ``status`` says in a few words what the text is.
-    """
-
-    text: str
-    compilation: Compilation
-    findings: tuple[Finding, ...]
-    shown: Compilation
-    status: str
-
-
-def snapshot(workspace: Workspace, text: str, limits: Limits) -> Snapshot:
-    """The text compiled as the file of its workspace."""
-    compilation = compile_file(workspace.spec, text=text, limits=limits)
-    found = findings_of(compilation.diagnostics, compilation.texts, compilation.spec.display)
-    shown = replace(compilation, graph=compilation.draft, diagnostics=())
-    return Snapshot(text, compilation, found, shown, _status(compilation))
-
-
-def _status(compilation: Compilation) -> str:
-    count = sum(each.severity == "error" for each in compilation.diagnostics)
-    errors = f"{count} error{'' if count == 1 else 's'}" if count else ""
-    if compilation.draft is None:
-        return errors
-    measures = compilation.draft.measures
-    counts = (
-        f"{measures.weighted_layers} weighted layers, {measures.parameters:,} parameters, "
-        f"{measures.macs:,} MACs"
-    )
-    return f"{errors}; {counts}" if errors else counts
-
-
-def picture(made: Snapshot) -> bytes:
-    """The page's data of a snapshot, as JSON."""
-    return json.dumps(page_data(made.shown), separators=(",", ":")).encode()
-
-
 @dataclass(slots=True)
 class Live:
-    """One open page: its text, what the newest compiled one gave, and the last that gave a network to show.
+    """One open page: its text, what the newest compiled one gave, and the last picture of a network.
 
     What there is to say of a text is told first; its picture, which takes longer, comes after. Both come only of a text
     that is still the newest.
@@ -74,21 +33,28 @@ class Live:
 
     workspace: Workspace
     limits: Limits
+    compiler: Compiler
     text: str
-    newest: Snapshot
-    good: Snapshot | None
-    data: bytes
+    newest: Outcome | None = None
+    data: bytes = EMPTY_DATA
     """The page's data of the newest text that has its picture."""
-    told: Callable[[Snapshot], None] | None = None
-    pictured: Callable[[Snapshot], None] | None = None
+    good: bytes | None = None
+    """The same of the newest that has a network."""
+    told: Callable[[Outcome], None] | None = None
+    pictured: Callable[[Outcome], None] | None = None
     _typed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    def begun(cls, workspace: Workspace, limits: Limits) -> Live:
-        """A page with the text of a workspace, compiled."""
-        first = snapshot(workspace, workspace.text, limits)
-        good = first if first.shown.graph is not None else None
-        return cls(workspace, limits, workspace.text, first, good, picture(first))
+    def begun(cls, workspace: Workspace, limits: Limits, compiler: Compiler) -> Live:
+        """A page with the text of a workspace, which is compiled as soon as it is followed."""
+        return cls(workspace, limits, compiler, workspace.text)
+
+    @property
+    def job(self) -> Job:
+        """The text as it is now, to be compiled as the file of its workspace."""
+        spec = self.workspace.spec
+        path = None if spec.path is None else str(spec.path)
+        return Job(spec.display, path, self.text, self.limits)
 
     def type(self, text: str) -> None:
         """Take in the text as it is now."""
@@ -96,43 +62,52 @@ class Live:
         self._typed.set()
 
     async def follow(self) -> None:
-        """Compile what is typed, until the task is cancelled."""
+        """Compile the text, and then what is typed, until the task is cancelled."""
         while True:
+            try:
+                await self._look()
+            except Exception:  # a fault of the page: it lives on, and the next text may do
+                logging.getLogger(__name__).exception("a text could not be shown")
             await self._typed.wait()
             await self._pause()
-            try:
-                await self._look(self.text)
-            except (
-                Exception
-            ):  # a fault of the compiler: the page lives on, and the next text may do
-                logging.getLogger(__name__).exception("a text could not be compiled")
 
-    async def _look(self, text: str) -> None:
-        made = await asyncio.to_thread(snapshot, self.workspace, text, self.limits)
-        if text != self.text:
-            return
-        self.newest = made
+    async def _look(self) -> None:
+        async with self.compiler.turn:
+            self._typed.clear()
+            job = self.job  # not what it was before the wait
+            try:
+                outcome = await self.compiler.compile(job)
+                if job.text != self.text:
+                    return
+                self._tell(outcome)
+                data = await self.compiler.picture(job)
+            except CompilerError as reason:
+                if job.text == self.text:
+                    self._tell(failed(job.text, str(reason)))
+                    self._draw(failed(job.text, str(reason)), EMPTY_DATA)
+                return
+        if job.text == self.text:
+            self._draw(outcome, data)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self.newest = outcome
         if self.told is not None:
-            self.told(made)
-        data = await asyncio.to_thread(picture, made)
-        if text != self.text:
-            return
+            self.told(outcome)
+
+    def _draw(self, outcome: Outcome, data: bytes) -> None:
         self.data = data
-        if made.shown.graph is not None:
-            self.good = made
+        if outcome.is_drawn:
+            self.good = data
         if self.pictured is not None:
-            self.pictured(made)
+            self.pictured(outcome)
 
     async def _pause(self) -> None:
         """Wait for the end of what is being typed."""
         clock = asyncio.get_running_loop().time
         until = clock() + LONGEST_WAIT
-        while True:
+        while clock() < until:
             self._typed.clear()
             try:
                 await asyncio.wait_for(self._typed.wait(), QUIET)
             except TimeoutError:
-                return
-            if clock() >= until:
-                self._typed.clear()
                 return

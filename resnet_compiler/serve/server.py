@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import pathlib
 import secrets
+import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from resnet_compiler.limits import Limits
+from resnet_compiler.page import empty_html
+from resnet_compiler.serve.compiler import MEMORY_OF_OUTPUTS, Compiler, CompilerError
 from resnet_compiler.serve.guard import Guard
 from resnet_compiler.serve.live import Live
+from resnet_compiler.serve.worker import Task
 from resnet_compiler.serve.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -35,6 +41,7 @@ class Studio:
     saved: pathlib.Path | None = None
     """Where a spec without a file was saved: the pages that are opened from then on have that file."""
     pages: dict[str, Live] = field(default_factory=dict)
+    compiler: Compiler = field(default_factory=Compiler)
 
     def open(self) -> tuple[str, Live]:
         """Another page, with the spec as it is on disk now, and its name.
@@ -43,8 +50,12 @@ class Studio:
             SaveError: the spec cannot be read.
         """
         name = secrets.token_urlsafe(16)
-        workspace = Workspace.opened(self.saved) if self.saved else self.open_workspace()
-        self.pages[name] = Live.begun(workspace, self.limits)
+        workspace = (
+            Workspace.opened(self.saved, self.limits.text_bytes)
+            if self.saved
+            else self.open_workspace()
+        )
+        self.pages[name] = Live.begun(workspace, self.limits, self.compiler)
         return name, self.pages[name]
 
     def close(self, name: str) -> None:
@@ -62,7 +73,14 @@ def application(studio: Studio) -> FastAPI:
 
     # no bar runs across the page at every request: there is one for each change of the text
     pages.config.quasar_config["loadingBar"]["skipHijack"] = True
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @asynccontextmanager
+    async def compiling(_: FastAPI) -> AsyncIterator[None]:
+        await studio.compiler.begin()
+        yield
+        await studio.compiler.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=compiling)
     _add_routes(app, studio)
     ui.page("/", title="resnetc")(lambda: build_page(studio))
     ui.run_with(
@@ -84,49 +102,73 @@ _ICON = (
 
 
 def _add_routes(app: FastAPI, studio: Studio) -> None:
+    """Pages and outputs. All are answered in the one thread of the server: none of it takes long there."""
     from fastapi import HTTPException
     from fastapi.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 
-    from resnet_compiler import api
-    from resnet_compiler.graph import Graph
-    from resnet_compiler.page import page_html
-    from resnet_compiler.pipeline import compile_file
+    page_to_fill = empty_html()
 
     def live(name: str) -> Live:
         if name not in studio.pages:
             raise HTTPException(404)
         return studio.pages[name]
 
-    def graph(name: str) -> Graph:
-        """The network of the text as it is now, compiled or not."""
-        page = live(name)
-        found = compile_file(page.workspace.spec, text=page.text, limits=page.limits)
-        if found.graph is None:
-            raise HTTPException(409, "the spec is wrong; mend it first")
-        return found.graph
+    async def output(task: Task, name: str) -> AsyncIterator[bytes]:
+        """An output of the text as it is now, whether it was compiled or not, once it is sure to have one."""
+        pieces = _output(task, live(name))
+        try:
+            first = await anext(pieces)
+        except CompilerError as reason:
+            raise HTTPException(409, str(reason)) from None
+        return _chain(first, pieces)
 
     @app.get("/live/{name}/page", response_model=None)
-    def page(name: str) -> Response:
-        of = live(name)
-        return HTMLResponse(page_html((of.good or of.newest).shown), headers=_FRESH)
+    async def page(name: str) -> Response:
+        live(name)
+        return HTMLResponse(page_to_fill, headers=_FRESH)
 
     @app.get("/live/{name}/data", response_model=None)
-    def data(name: str) -> Response:
+    async def data(name: str) -> Response:
         return Response(live(name).data, media_type="application/json", headers=_FRESH)
 
+    @app.get("/live/{name}/good", response_model=None)
+    async def good(name: str) -> Response:
+        of = live(name)
+        return Response(of.good or of.data, media_type="application/json", headers=_FRESH)
+
     @app.get("/live/{name}/model.py", response_model=None)
-    def source(name: str) -> Response:
-        return PlainTextResponse(api.emit_pytorch(graph(name)), headers=_attached("model.py"))
+    async def source(name: str) -> Response:
+        text = b"".join([piece async for piece in await output("source", name)])
+        return PlainTextResponse(text, headers=_attached("model.py"))
 
     @app.get("/live/{name}/model.onnx", response_model=None)
-    def onnx_model(name: str) -> Response:
-        files = api.onnx_files(graph(name), "model.onnx")
-        if len(files) > 1:
-            raise HTTPException(409, "the weights need a file of their own: use `resnetc build`")
-        pieces: Iterator[bytes] = iter(files["model.onnx"])
+    async def onnx_model(name: str) -> Response:
         return StreamingResponse(
-            pieces, media_type="application/octet-stream", headers=_attached("model.onnx")
+            await output("onnx", name),
+            media_type="application/octet-stream",
+            headers=_attached("model.onnx"),
         )
+
+
+async def _output(task: Task, page: Live) -> AsyncGenerator[bytes, None]:
+    """An output in pieces, made in a process of its own: what is typed meanwhile does not wait for it.
+
+    Raises:
+        CompilerError: there is none.
+    """
+    compiler = Compiler(MEMORY_OF_OUTPUTS)
+    try:
+        async with aclosing(compiler.pieces(task, page.job)) as pieces:
+            async for piece in pieces:
+                yield piece
+    finally:
+        await compiler.close()
+
+
+async def _chain(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for each in others:
+        yield each
 
 
 _FRESH = {"cache-control": "no-store"}
@@ -185,11 +227,16 @@ def serve(studio: Studio, sockets: list[socket.socket], port: int) -> None:
     """
     import uvicorn
 
+    if hasattr(signal, "SIGPIPE"):
+        # a browser that goes away while it is answered is no reason to end
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # nor worth a warning
     guarded = Guard(application(studio), port)
     gc.collect()
-    gc.freeze()  # what is loaded by now stays; to look through it again and again takes longer than a compilation
+    gc.freeze()  # what is loaded by now stays; to look through it again and again takes long
     config = uvicorn.Config(
         guarded,
+        loop="asyncio",  # uvloop, where it is installed, raises when a browser goes away while it is answered
         log_level="warning",
         lifespan="on",
         timeout_graceful_shutdown=1,

@@ -6,10 +6,13 @@ import pathlib
 import re
 from dataclasses import dataclass, field
 
-from resnet_compiler.diagnostics import SpecError
+from resnet_compiler import codes
+from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.library import SpecFile, display_of
+from resnet_compiler.limits import DEFAULT_LIMITS, way_to_raise
 from resnet_compiler.output import write_all
 from resnet_compiler.paths import stays_inside
+from resnet_compiler.support.read import ReadError, opened
 
 FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}(\.yaml)?")
 """What a new file may be called: one word, no folder. The suffix may be left out."""
@@ -21,6 +24,14 @@ class SaveError(Exception):
 
 class ChangedError(SaveError):
     """Somebody else changed the file: either text can be kept, and only the user knows which."""
+
+
+class UnreadableError(SaveError):
+    """A file cannot be read as a spec's text."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.summary.replace("`", ""))
+        self.diagnostic = diagnostic
 
 
 @dataclass(slots=True)
@@ -37,15 +48,17 @@ class Workspace:
     name: str = "my_resnet"
     """What a new file is called unless the user says otherwise, without suffix."""
     line_break: str = field(default="\n")
+    most: int = DEFAULT_LIMITS.text_bytes
+    """Bytes of a file that is opened."""
 
     @classmethod
-    def opened(cls, path: pathlib.Path) -> Workspace:
+    def opened(cls, path: pathlib.Path, most: int = DEFAULT_LIMITS.text_bytes) -> Workspace:
         """The workspace of a file.
 
         Raises:
-            SaveError: it cannot be read as UTF-8.
+            UnreadableError: it is no regular file, cannot be read, is not UTF-8, or has more than ``most`` bytes.
         """
-        workspace = cls(path.parent, path, "", path.stem)
+        workspace = cls(path.parent, path, "", path.stem, most=most)
         workspace.load()
         return workspace
 
@@ -53,10 +66,10 @@ class Workspace:
         """Read the file, as it is now, and return its text.
 
         Raises:
-            SaveError: it cannot be read as UTF-8.
+            UnreadableError: as for `opened`.
         """
         assert self.path is not None
-        text = _read(self.path)
+        text = _read(self.path, self.most)
         self.line_break = "\r\n" if "\r\n" in text else "\n"
         self.text = text.replace("\r\n", "\n")
         return self.text
@@ -92,7 +105,7 @@ class Workspace:
         if self.path is None:
             if path.exists():
                 raise SaveError(f"{path.name} is there already; choose another name")
-        elif not overwrite and path.exists() and _read(path).replace("\r\n", "\n") != self.text:
+        elif not overwrite and path.exists() and self._is_changed(path):
             raise ChangedError(f"{path.name} was changed on disk meanwhile")
         try:
             write_all({path: [text.replace("\n", self.line_break).encode()]})
@@ -103,6 +116,9 @@ class Workspace:
         self.path, self.text, self.name = path, text, path.stem
         return path
 
+    def _is_changed(self, path: pathlib.Path) -> bool:
+        return _read(path, self.most).replace("\r\n", "\n") != self.text
+
     def _new(self, name: str | None) -> pathlib.Path:
         if name is None or not FILE_NAME.fullmatch(name):
             raise SaveError(
@@ -111,11 +127,20 @@ class Workspace:
         return self.folder / f"{name.removesuffix('.yaml')}.yaml"
 
 
-def _read(path: pathlib.Path) -> str:
+def _read(path: pathlib.Path, most: int) -> str:
+    name = path.as_posix()
     try:
-        return path.read_bytes().decode()
+        with opened(path) as stream:
+            data = stream.read(most + 1)
+    except ReadError as reason:
+        said = f"cannot read `{name}`: {reason.reason}"
+        raise UnreadableError(error(codes.UNREADABLE_FILE, said)) from None
+    if len(data) > most:
+        summary = f"`{name}` is larger than {most:,} bytes"
+        raise UnreadableError(error(codes.TEXT_LIMIT, summary, help=[way_to_raise("text_bytes")]))
+    try:
+        return data.decode()
     except UnicodeDecodeError:
-        raise SaveError(f"{path.as_posix()} is not UTF-8 text") from None
-    except OSError as reason:
-        said = (reason.strerror or str(reason)).lower()
-        raise SaveError(f"cannot read {path.as_posix()}: {said}") from None
+        raise UnreadableError(
+            error(codes.INVALID_ENCODING, f"`{name}` is not UTF-8 text", help=["save it as UTF-8"])
+        ) from None

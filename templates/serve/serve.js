@@ -3,19 +3,29 @@ window.resnetcServe = (() => {
   "use strict";
   let editor, frame, address;
   let isUnsaved = false, isStale = false;
+  let asked = 0, sent = 0;
 
-  async function send() {
-    const answer = await fetch(address);
+  // Give the frame the data that the server has under a name; an answer that was overtaken by a later one is left out.
+  async function send(name) {
+    const number = ++asked;
+    const answer = await fetch(address + name);
     if (!answer.ok) return;
     const data = await answer.json();
+    if (number < sent) return;
+    sent = number;
     frame.contentWindow.postMessage({ type: "resnetc.update", data }, window.origin);
     frame.classList.toggle("stale", isStale);
+  }
+
+  async function fill() {
+    if (isStale) await send("good"); // the network before, where the text is wrong by now
+    await send("data");
   }
 
   function begin(editorId, frameId, from) {
     address = from;
     frame = document.getElementById(`c${frameId}`);
-    frame.addEventListener("load", send); // what was typed while it loaded
+    frame.addEventListener("load", fill); // what was typed while it loaded
     const component = getElement(editorId);
     const wait = setInterval(() => {
       if (!component.editor) return;
@@ -33,7 +43,7 @@ window.resnetcServe = (() => {
 
   function refresh(isWrong) {
     isStale = isWrong;
-    if (frame) send();
+    if (frame) send("data");
   }
 
   function choose(from, to) {

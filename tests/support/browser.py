@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FLAGS = (
     "--no-sandbox",
@@ -19,6 +19,9 @@ FLAGS = (
     "--disable-background-networking",
     "--no-first-run",
 )
+
+PATIENCE = 60_000
+"""Milliseconds after which what is waited for is given up. On an idle machine all comes within one second."""
 
 
 def chromium() -> str:
@@ -36,8 +39,11 @@ def chromium() -> str:
 def launched() -> Iterator[Browser]:
     """The browser."""
     path = chromium()
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=path, args=list(FLAGS), timeout=2 * PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -89,7 +95,7 @@ def opened(
     page = browser.new_page(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
     )
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     found = Opened(page)
     page.on("request", lambda request: found.requests.append(request.url))
     page.on(

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -63,19 +63,30 @@ class Server:
         path = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
         return self.answer(path, headers={**asked, **(headers or {})})[0]
 
+    def children(self) -> list[int]:
+        """The processes that it started and that run, on Linux."""
+        lists = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(each) for path in lists for each in path.read_text().split()]
+
     def end(self) -> int:
         """Ctrl-C, and the exit code."""
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=PATIENCE)
 
 
+RESTLESS = (str(pathlib.Path(__file__).parent / "restless.py"),)
+"""A program for `serving`: the signal SIGUSR1 has it parse Python in another thread, without rest."""
+
+
 @contextmanager
-def serving(folder: pathlib.Path, *arguments: str) -> Iterator[Server]:
-    """A server that was started in a folder, at a free port."""
+def serving(
+    folder: pathlib.Path, *arguments: str, program: Sequence[str] = ("-m", "resnet_compiler")
+) -> Iterator[Server]:
+    """A server that was started in a folder, at a free port. What it prints to standard error is a complaint."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
     with (folder.parent / f"{folder.name}.log").open("a+") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "resnet_compiler", "serve", *arguments, "--port", "0"],
+            [sys.executable, *program, "serve", *arguments, "--port", "0"],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=log,
