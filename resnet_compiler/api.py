@@ -115,13 +115,16 @@ def build_onnx(
 
     Raises:
         InterfaceError: the network cannot have this interface or opset.
+        ReadBackError: what was made is not the graph, which is a fault of the compiler.
     """
-    from resnet_compiler.emit.onnx import check_onnx, emit_onnx
+    from resnet_compiler.emit.onnx import check_onnx, prepare
 
-    value = _values(network, weights or initial_weights(seed))
-    model = emit_onnx(graph_of(network), value, __version__, opset, interface=interface)
-    check_onnx(model)
-    return model
+    graph = graph_of(network)
+    prepared = prepare(graph, __version__, opset, interface)
+    prepared.weights.put_inside(prepared.model, _values(network, weights or initial_weights(seed)))
+    check_onnx(prepared.model)
+    prepared.read_back(graph)
+    return prepared.model
 
 
 def onnx_files(
@@ -147,11 +150,13 @@ def onnx_files(
     Raises:
         InterfaceError: the network cannot have this interface or opset, or the weights are too large for one file. While
             the pieces are read: a weight is too large for half precision.
+        ReadBackError: what was made is not the graph, which is a fault of the compiler.
     """
-    from resnet_compiler.emit.onnx import check_onnx, checked_pieces, prepare
+    from resnet_compiler.emit.onnx import check_onnx, prepare
 
+    graph = graph_of(network)
     value = _values(network, weights or initial_weights(seed))
-    prepared = prepare(graph_of(network), __version__, opset, interface)
+    prepared = prepare(graph, __version__, opset, interface)
     fits = prepared.weights.length <= LARGEST_SINGLE_FILE
     if external_data not in get_args(ExternalData):
         known = "auto, always and never"
@@ -161,10 +166,14 @@ def onnx_files(
         why = f"{size} do not fit into one file, which ends at {LARGEST_SINGLE_FILE:,}"
         raise InterfaceError([Problem("external_data", why, "leave them to `auto`")])
     if external_data == "never" or (external_data == "auto" and fits):
-        return {name: checked_pieces(prepared, value)}
+        prepared.weights.leave_empty(prepared.model)
+        check_onnx(prepared.model)
+        prepared.read_back(graph, file=name)
+        return {name: prepared.weights.pieces(prepared.model, value)}
     data = f"{name}.data"
     prepared.weights.put_beside(prepared.model, data)
     check_onnx(prepared.model)
+    prepared.read_back(graph, data, name)
     return {
         name: [prepared.model.SerializeToString(deterministic=True)],
         data: prepared.weights.chunks(value),

@@ -17,6 +17,7 @@ from resnet_compiler.emit.onnx.fold import Folded, fold_normalisation
 from resnet_compiler.emit.onnx.frame import DIMENSIONS, Output, epilogue, input_info, prologue
 from resnet_compiler.emit.onnx.naming import give_public_names
 from resnet_compiler.emit.onnx.precision import FLOAT_TYPES, FloatType, type_for
+from resnet_compiler.emit.onnx.read_back import read_back
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.interface import Interface
 from resnet_compiler.measure import tensors_of
@@ -32,12 +33,24 @@ if TYPE_CHECKING:
 class Prepared:
     """A model without initializers, and the initializers to add.
 
-    ``notes`` say what was decided that a user should know: what was folded, and what was not.
+    ``settled`` is the interface that it has. ``notes`` say what was decided that a user should know: what was folded, and
+    what was not.
     """
 
     model: onnx.ModelProto
+    settled: Settled
     weights: Weights
     notes: tuple[str, ...]
+
+    def read_back(
+        self, graph: Graph, data_file: str | None = None, file: str = "model.onnx"
+    ) -> None:
+        """Compare the model, with its initializers, with the graph it was made from (`read_back`).
+
+        Raises:
+            ReadBackError: they differ.
+        """
+        read_back(self.model, graph, self.settled, self.weights.stored, data_file, file)
 
 
 def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Prepared:
@@ -82,7 +95,7 @@ def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Pre
         tuple(builder.constants),
         folded.derive if folded is not None else _unchanged,
     )
-    return Prepared(model, weights, (*(folded.notes if folded else ()), *_notes(settled)))
+    return Prepared(model, settled, weights, (*(folded.notes if folded else ()), *_notes(settled)))
 
 
 def _unchanged(values: Value) -> Value:
