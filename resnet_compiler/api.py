@@ -117,12 +117,12 @@ def build_onnx(
         InterfaceError: the network cannot have this interface or opset.
         ReadBackError: what was made is not the graph, which is a fault of the compiler.
     """
-    from resnet_compiler.emit.onnx import check_onnx, prepare
+    from resnet_compiler.emit.onnx import prepare
 
     graph = graph_of(network)
     prepared = prepare(graph, __version__, opset, interface)
     prepared.weights.put_inside(prepared.model, _values(network, weights or initial_weights(seed)))
-    check_onnx(prepared.model)
+    prepared.check()
     prepared.read_back(graph)
     return prepared.model
 
@@ -152,7 +152,7 @@ def onnx_files(
             the pieces are read: a weight is too large for half precision.
         ReadBackError: what was made is not the graph, which is a fault of the compiler.
     """
-    from resnet_compiler.emit.onnx import check_onnx, prepare
+    from resnet_compiler.emit.onnx import prepare
 
     graph = graph_of(network)
     value = _values(network, weights or initial_weights(seed))
@@ -167,12 +167,12 @@ def onnx_files(
         raise InterfaceError([Problem("external_data", why, "leave them to `auto`")])
     if external_data == "never" or (external_data == "auto" and fits):
         prepared.weights.leave_empty(prepared.model)
-        check_onnx(prepared.model)
+        prepared.check()
         prepared.read_back(graph, file=name)
         return {name: prepared.weights.pieces(prepared.model, value)}
     data = f"{name}.data"
     prepared.weights.put_beside(prepared.model, data)
-    check_onnx(prepared.model)
+    prepared.check()
     prepared.read_back(graph, data, name)
     return {
         name: [prepared.model.SerializeToString(deterministic=True)],
