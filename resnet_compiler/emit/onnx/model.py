@@ -18,7 +18,7 @@ from resnet_compiler.emit.onnx.fold import Folded, fold_normalisation
 from resnet_compiler.emit.onnx.frame import DIMENSIONS, Output, epilogue, input_info, prologue
 from resnet_compiler.emit.onnx.naming import give_public_names
 from resnet_compiler.emit.onnx.precision import FLOAT_TYPES, FloatType, type_for
-from resnet_compiler.emit.onnx.read_back import read_back
+from resnet_compiler.emit.onnx.read_back import read_back, read_back_int8
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.interface import Interface
 from resnet_compiler.measure import tensors_of
@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 class Prepared:
     """A model without initializers, and the initializers to add.
 
-    ``settled`` is the interface that it has. ``notes`` say what was decided that a user should know: what was folded, and
+    ``graph`` is what it is made from, ``settled`` the interface that it has. ``notes`` say what was decided that a user should know: what was folded, and
     what was not. ``rounded_up`` are the values of poolings whose sizes are rounded up, where the size is fixed.
     """
 
+    graph: Graph
     model: onnx.ModelProto
     settled: Settled
     weights: Weights
@@ -53,15 +54,23 @@ class Prepared:
         """
         check_onnx(self.model, self.rounded_up)
 
-    def read_back(
-        self, graph: Graph, data_file: str | None = None, file: str = "model.onnx"
-    ) -> None:
-        """Compare the model, with its initializers, with the graph it was made from (`read_back`).
+    def read_back(self, data_file: str | None = None, file: str = "model.onnx") -> None:
+        """Compare the model, with its initializers, with the graph (`read_back`).
 
         Raises:
             ReadBackError: they differ.
         """
-        read_back(self.model, graph, self.settled, self.weights.stored, data_file, file)
+        read_back(self.model, self.graph, self.settled, self.weights.stored, data_file, file)
+
+    def read_back_int8(
+        self, quantized: onnx.ModelProto, exact: onnx.ModelProto, file: str = "model.onnx"
+    ) -> None:
+        """Compare the int8 form of the model with the graph, through its Q/DQ pairs, and its weights with the exact ones.
+
+        Raises:
+            ReadBackError: they differ.
+        """
+        read_back_int8(quantized, exact, self.graph, self.settled, self.weights.stored, file)
 
 
 def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Prepared:
@@ -107,6 +116,7 @@ def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Pre
         folded.derive if folded is not None else _unchanged,
     )
     return Prepared(
+        graph,
         model,
         settled,
         weights,

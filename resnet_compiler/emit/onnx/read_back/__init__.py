@@ -17,7 +17,8 @@ from resnet_compiler.emit.onnx.read_back.images import (
     normalisation,
 )
 from resnet_compiler.emit.onnx.read_back.layers import NUMBERS, Reading
-from resnet_compiler.emit.onnx.read_back.message import read_message
+from resnet_compiler.emit.onnx.read_back.message import Message, read_message
+from resnet_compiler.emit.onnx.read_back.quantized import read_quantized_weights, unquantized
 from resnet_compiler.emit.onnx.read_back.weights import read_weights
 from resnet_compiler.graph import Graph
 from resnet_compiler.operators.base import Operator, Tensor
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from resnet_compiler.emit.onnx.data import Stored
 
-__all__ = ["read_back"]
+__all__ = ["read_back", "read_back_int8"]
 
 
 def read_back(
@@ -58,10 +59,51 @@ def read_back(
         ReadBackError: the first difference.
     """
     report = Reporter(graph.nodes, file)
-    shared = normalisation(graph, settled.interface.preprocess, settled.nodes)
     weights = {each.name: each.path for each in stored}
+    message = read_message(model, settled.opset, frozenset(weights), report)
+    shared = _compare(message, graph, settled, weights, report)
+    read_weights(model, stored, _owned(graph, shared), data_file, report)
+
+
+def read_back_int8(
+    model: onnx.ModelProto,
+    exact: onnx.ModelProto,
+    graph: Graph,
+    settled: Settled,
+    stored: Sequence[Stored],
+    file: str = "model.onnx",
+) -> None:
+    """Compare an int8 model with its graph, seen through its Q/DQ pairs, and its weights with the float32 ones.
+
+    Args:
+        model: with Q/DQ pairs, its weights inside.
+        exact: the float32 model it was made from, which was read back, its weights inside.
+        graph, settled, stored, file: as for `read_back`, of the float32 model.
+
+    Raises:
+        ReadBackError: the first difference; of a weight, one by more than half a step of its scale.
+    """
+    report = Reporter(graph.nodes, file)
+    weights = {each.name: each.path for each in stored}
+    held = frozenset((*weights, *(f"{name}.quantized" for name in weights)))
+    message = read_message(model, settled.opset, held, report)
+    pairs = unquantized(message, weights, report)
+    _compare(pairs.message, graph, settled, weights, report, has_shapes=False)
+    read_quantized_weights(model, exact, pairs, report)
+
+
+def _compare(
+    message: Message,
+    graph: Graph,
+    settled: Settled,
+    weights: dict[str, str],
+    report: Reporter,
+    has_shapes: bool = True,
+) -> Normalisation:
+    """Compare everything but the weights' values; gives how the normalisation of images is shared out."""
+    shared = normalisation(graph, settled.interface.preprocess, settled.nodes)
     reading = Reading(
-        read_message(model, settled.opset, frozenset(weights), report),
+        message,
         graph,
         report,
         weights,
@@ -74,9 +116,10 @@ def read_back(
     read_input(reading, settled)
     reading.layers()
     read_outputs(reading, settled)
-    read_declared(reading, settled)
+    if has_shapes:
+        read_declared(reading, settled)
     reading.left_over()
-    read_weights(model, stored, _owned(graph, shared), data_file, report)
+    return shared
 
 
 def _owned(graph: Graph, shared: Normalisation) -> dict[str, tuple[Tensor, Operator]]:
