@@ -114,6 +114,7 @@ def _compare(
         shared,
     )
     read_input(reading, settled)
+    reading.entry_is_read()
     reading.layers()
     read_outputs(reading, settled)
     if has_shapes:

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from resnet_compiler.faults import ReadBackError
+from resnet_compiler.graph import INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,12 @@ class Reporter:
     file: str
 
     def owner(self, name: str) -> str:
-        """The layer that a node, value or tensor belongs to by its name: `bn1` for `bn1.weight`; itself for none."""
+        """The layer that a node, value or tensor belongs to by its name: `bn1` for `bn1.weight`, `input` for
+        `input/mean`; itself for none."""
+        name = name.partition("/")[0]
         part = name
         while part:
-            if part in self.layers:
+            if part in self.layers or part == INPUT:
                 return part
             part = part.rpartition(".")[0]
         return name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from resnet_compiler.emit.onnx.read_back.faults import Reporter
@@ -12,7 +13,13 @@ from resnet_compiler.emit.onnx.read_back.images import NUMBERS, Normalisation
 from resnet_compiler.emit.onnx.read_back.meaning import Expected, expected, tensors_of
 from resnet_compiler.emit.onnx.read_back.message import Message, Step
 from resnet_compiler.emit.onnx.read_back.numbers import FLOAT32, NAMES, is_stored, single
-from resnet_compiler.emit.onnx.read_back.patterns import Element, Match, Matcher, Number
+from resnet_compiler.emit.onnx.read_back.patterns import (
+    Element,
+    Match,
+    Matcher,
+    Number,
+    described,
+)
 from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.operators.arithmetic import Parameter
 from resnet_compiler.shapes import shape_at
@@ -50,6 +57,22 @@ class Reading:
     taken: set[str] = field(default_factory=set)
     _entries: dict[str, bool] = field(default_factory=dict)
     _meanings: dict[tuple[object, ...], Expected | None] = field(default_factory=dict)
+
+    def entry_is_read(self) -> None:
+        """Whatever is made of the images and read by a layer is what the network must read.
+
+        Raises:
+            ReadBackError: it is made in another way.
+        """
+        for step in self.message.steps:
+            if step.name.startswith(f"{INPUT}{SLASH}"):
+                continue
+            for value in step.inputs:
+                if self._may_be_entry(value) and self.source(value) is None:
+                    made = self.message.maker.get(value)
+                    text = self._formula(made, f"{INPUT}{SLASH}") if made is not None else value
+                    wanted = described(self.entry)
+                    raise self.report.fault(INPUT, "what the network reads", wanted, text)
 
     def layers(self) -> None:
         """Compare every node.
@@ -191,9 +214,9 @@ class Reading:
             if matcher.root(form.pattern, step) is not None:
                 break
         else:
-            text = self._formula(step, node.name, _SHOWN)
+            text = self._formula(step, f"{node.name}.")
             raise self.report.fault(node.name, "operator", meaning.operator, text)
-        text = f"{form.operator}, {self._formula(step, node.name, _SHOWN)}"
+        text = f"{form.operator}, {self._formula(step, f'{node.name}.')}"
         raise self.report.fault(node.name, "operator", meaning.operator, text)
 
     @property
@@ -255,13 +278,20 @@ class Reading:
 
     def _parameter_tensor(self, node: Node, kind: int) -> None:
         """A `parameter` is an initializer and no node; one that nothing reads is left out."""
-        for name, path in self.path.items():
-            if path == node.name:
-                dims = tensors_of(node.operator, ())[""]
-                self._tensor(node, path, name, dims)
-                found = self.message.tensors[name].type
-                if found != kind:
-                    raise self._wrong_type(node, "its type", kind, found)
+        name = self.initializers.get(node.name)
+        if name is None:
+            return
+        if name not in self.message.tensors:
+            raise self.report.fault(node.name, "its initializer", f"`{name}`", "missing")
+        self._tensor(node, node.name, name, tensors_of(node.operator, ())[""])
+        found = self.message.tensors[name].type
+        if found != kind:
+            raise self._wrong_type(node, "its type", kind, found)
+
+    @cached_property
+    def initializers(self) -> Mapping[str, str]:
+        """The initializer that holds a tensor, by the tensor's path."""
+        return {path: name for name, path in self.path.items()}
 
     def _kind_of(self, node: Node) -> int:
         """The type that a layer must compute in: sums of squares and the like are left in float32."""
@@ -284,17 +314,16 @@ class Reading:
             return
         raise self.report.fault(node.name, "its value", f"`{node.name}`", f"`{value}`")
 
-    def _formula(self, step: Step, layer: str, depth: int) -> str:
-        """The nodes of a layer as nested calls, for a message."""
-        return f"{step.op}({', '.join(self._operands(step, layer, depth))})"
-
-    def _operands(self, step: Step, layer: str, depth: int) -> Iterator[str]:
+    def _formula(self, step: Step, prefix: str, depth: int = _SHOWN) -> str:
+        """The nodes whose names begin like this as nested calls, for a message."""
+        operands = []
         for value in step.inputs:
             made = self.message.maker.get(value)
-            if made is not None and made.name.startswith(f"{layer}.") and depth:
-                yield self._formula(made, layer, depth - 1)
+            if made is not None and depth and made.name.startswith(prefix):
+                operands.append(self._formula(made, prefix, depth - 1))
             else:
-                yield self.source(value) or value
+                operands.append(self.source(value) or value)
+        return f"{step.op}({', '.join(operands)})"
 
 
 def _with_bias(meaning: Expected) -> Expected:

@@ -108,6 +108,18 @@ def node(op: str, *inputs: Element, **attributes: Any) -> Node:
     return Node(op, inputs, expected)
 
 
+def described(pattern: Element) -> str:
+    """A pattern of given values as nested calls, for a message."""
+    match pattern:
+        case Node(op, inputs, _):
+            return f"{op}({', '.join(map(described, inputs))})"
+        case Integers(values) | Floats(values):
+            return str(list(values or ()))
+        case Input():
+            return "input"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A float constant that was found, and the number of its type."""

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from resnet_compiler.emit.onnx.read_back.numbers import single
+
 REQUIRED = object()
 """An attribute without a default."""
 PER_AXIS = object()
@@ -132,5 +134,5 @@ def complete(op_type: str, given: Mapping[str, Any], opset: int) -> dict[str, An
         if value is PER_AXIS:
             axes = len(found["kernel_shape"])
             value = (0,) * (2 * axes) if name == "pads" else (1,) * axes
-        found[name] = value
+        found[name] = single(value) if isinstance(value, float) else value
     return found
