@@ -15,6 +15,7 @@ from resnet_compiler.pipeline import compile_spec
 if TYPE_CHECKING:
     import onnx
 
+    from resnet_compiler.emit.onnx import Prepared
     from resnet_compiler.passes import Derive
     from resnet_compiler.weights import Value
 
@@ -115,13 +116,9 @@ def build_onnx(
 
     Raises:
         InterfaceError: the network cannot have this interface or opset.
+        ReadBackError: what was made is not the graph, which is a fault of the compiler.
     """
-    from resnet_compiler.emit.onnx import check_onnx, emit_onnx
-
-    value = _values(network, weights or initial_weights(seed))
-    model = emit_onnx(graph_of(network), value, __version__, opset, interface=interface)
-    check_onnx(model)
-    return model
+    return model_of(prepare_onnx(network, opset=opset, interface=interface), network, weights, seed)
 
 
 def onnx_files(
@@ -147,28 +144,10 @@ def onnx_files(
     Raises:
         InterfaceError: the network cannot have this interface or opset, or the weights are too large for one file. While
             the pieces are read: a weight is too large for half precision.
+        ReadBackError: what was made is not the graph, which is a fault of the compiler.
     """
-    from resnet_compiler.emit.onnx import check_onnx, checked_pieces, prepare
-
-    value = _values(network, weights or initial_weights(seed))
-    prepared = prepare(graph_of(network), __version__, opset, interface)
-    fits = prepared.weights.length <= LARGEST_SINGLE_FILE
-    if external_data not in get_args(ExternalData):
-        known = "auto, always and never"
-        raise InterfaceError([Problem("external_data", f"there are {known}, not {external_data}")])
-    if external_data == "never" and not fits:
-        size = f"{prepared.weights.length:,} bytes of weights"
-        why = f"{size} do not fit into one file, which ends at {LARGEST_SINGLE_FILE:,}"
-        raise InterfaceError([Problem("external_data", why, "leave them to `auto`")])
-    if external_data == "never" or (external_data == "auto" and fits):
-        return {name: checked_pieces(prepared, value)}
-    data = f"{name}.data"
-    prepared.weights.put_beside(prepared.model, data)
-    check_onnx(prepared.model)
-    return {
-        name: [prepared.model.SerializeToString(deterministic=True)],
-        data: prepared.weights.chunks(value),
-    }
+    prepared = prepare_onnx(network, opset=opset, interface=interface)
+    return files_of(prepared, network, name, weights, seed, external_data)
 
 
 def emit_onnx(
@@ -184,6 +163,70 @@ def emit_onnx(
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def prepare_onnx(
+    network: Graph | Folded, *, opset: int = DEFAULT_OPSET, interface: Interface = PLAIN
+) -> Prepared:
+    """A model without the values of its weights, for one call of `model_of` or `files_of`. Its ``notes`` are `interface_notes`.
+
+    Raises:
+        InterfaceError: the network cannot have this interface or opset.
+    """
+    from resnet_compiler.emit.onnx import prepare
+
+    return prepare(graph_of(network), __version__, opset, interface)
+
+
+def model_of(
+    prepared: Prepared, network: Graph | Folded, weights: Value | None = None, seed: int = 0
+) -> onnx.ModelProto:
+    """The model of `build_onnx` from what `prepare_onnx` made of the network.
+
+    Raises:
+        ReadBackError: what was made is not the graph, which is a fault of the compiler.
+    """
+    prepared.weights.put_inside(prepared.model, _values(network, weights or initial_weights(seed)))
+    prepared.check()
+    prepared.read_back()
+    return prepared.model
+
+
+def files_of(
+    prepared: Prepared,
+    network: Graph | Folded,
+    name: str,
+    weights: Value | None = None,
+    seed: int = 0,
+    external_data: ExternalData = "auto",
+) -> dict[str, Iterable[bytes]]:
+    """The files of `onnx_files` from what `prepare_onnx` made of the network.
+
+    Raises:
+        InterfaceError, ReadBackError: as `onnx_files`.
+    """
+    value = _values(network, weights or initial_weights(seed))
+    fits = prepared.weights.length <= LARGEST_SINGLE_FILE
+    if external_data not in get_args(ExternalData):
+        known = "auto, always and never"
+        raise InterfaceError([Problem("external_data", f"there are {known}, not {external_data}")])
+    if external_data == "never" and not fits:
+        size = f"{prepared.weights.length:,} bytes of weights"
+        why = f"{size} do not fit into one file, which ends at {LARGEST_SINGLE_FILE:,}"
+        raise InterfaceError([Problem("external_data", why, "leave them to `auto`")])
+    if external_data == "never" or (external_data == "auto" and fits):
+        prepared.weights.leave_empty(prepared.model)
+        prepared.check()
+        prepared.read_back(file=name)
+        return {name: prepared.weights.pieces(prepared.model, value)}
+    data = f"{name}.data"
+    prepared.weights.put_beside(prepared.model, data)
+    prepared.check()
+    prepared.read_back(data, name)
+    return {
+        name: [prepared.model.SerializeToString(deterministic=True)],
+        data: prepared.weights.chunks(value),
+    }
+
+
 def interface_notes(
     network: Graph | Folded, interface: Interface, *, opset: int = DEFAULT_OPSET
 ) -> tuple[str, ...]:
@@ -192,9 +235,7 @@ def interface_notes(
     Raises:
         InterfaceError: the network cannot have this interface or opset.
     """
-    from resnet_compiler.emit.onnx import prepare
-
-    return prepare(graph_of(network), __version__, opset, interface).notes
+    return prepare_onnx(network, opset=opset, interface=interface).notes
 
 
 def initial_weights(seed: int) -> Value:

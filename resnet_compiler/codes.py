@@ -93,6 +93,7 @@ STEP_LIMIT = Code("RC0606", "more work than the limit, though few layers come of
 PARAMETER_LIMIT = Code("RC0607", "more parameters than the limit")
 ATTRIBUTE_LIMIT = Code("RC0608", "an attribute is larger than the limit")
 NAME_LIMIT = Code("RC0609", "a layer's full name is longer than the limit")
+TENSOR_LIMIT = Code("RC0610", "a tensor is larger than the limit")
 
 
 GROUPS = {

@@ -107,7 +107,8 @@ def export(
         SpecError: the weights cannot be used, or a file cannot be written.
         InterfaceError: the network cannot have this interface.
         CalibrationError: the calibration images cannot be used.
-        UnverifiedError: the file computes something else. In each case nothing was written.
+        UnverifiedError: the file computes something else.
+        ReadBackError: the file, read back, is not the network: a fault of the compiler. In each case nothing was written.
     """
     if int8 is not None:
         _refuse_with_int8(interface, fold)
@@ -117,7 +118,8 @@ def export(
 
     precision = "int8" if int8 is not None else interface.precision
     bound = TOLERANCES[precision] if tolerance is None else tolerance
-    notes = api.interface_notes(network, interface, opset=opset)
+    prepared = api.prepare_onnx(network, opset=opset, interface=interface)
+    notes = prepared.notes
     if weights is None:
         notes = (f"no weights were given: these are initial ones, of seed {seed}", *notes)
     found: list[Verification] = []
@@ -125,17 +127,11 @@ def export(
     with _values(weights, graph, seed, classes is not None, unread) as (values, warnings):
         quantized = None
         if int8 is None:
-            files = api.onnx_files(
-                network,
-                path.name,
-                opset=opset,
-                interface=interface,
-                weights=values,
-                external_data=external_data,
-            )
+            files = api.files_of(prepared, network, path.name, values, external_data=external_data)
         else:
-            exact = api.build_onnx(network, opset=opset, interface=interface, weights=values)
+            exact = api.model_of(prepared, network, values)
             quantized = _quantized(graph, exact, int8, interface)
+            prepared.read_back_int8(quantized.model, exact, path.name)
             files = _files(quantized.model, path.name, external_data)
         errors = quantized.errors if quantized is not None else ()
         if quantized is not None and quantized.worst.relative > FAR:

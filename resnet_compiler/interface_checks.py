@@ -19,6 +19,7 @@ from resnet_compiler.interface import (
     Preprocess,
     Problem,
 )
+from resnet_compiler.operators.attributes import float32
 from resnet_compiler.operators.base import show
 from resnet_compiler.prove import works_at
 from resnet_compiler.shapes import dim_at, shape_at
@@ -163,6 +164,8 @@ def _preprocess(graph: Graph, interface: Interface, size: Pair | None) -> Iterat
             yield Problem(name, "finite numbers are needed" + (" above 0" if name == "std" else ""))
     if not (math.isfinite(given.scale) and given.scale > 0):
         yield Problem("scale", f"{given.scale} is no number above 0")
+    else:
+        yield from _normalisation(given)
     for name, value, known in (
         ("layout", given.layout, ("nhwc", "nchw")),
         ("input_type", given.input_type, ("uint8", "float32")),
@@ -173,6 +176,20 @@ def _preprocess(graph: Graph, interface: Interface, size: Pair | None) -> Iterat
         yield Problem("resize", f"{given.resize} is no length", "give a whole number from 1")
     elif _is_size(interface.size):
         yield from _resize_and_crop(graph, size, given)
+
+
+def _normalisation(given: Preprocess) -> Iterator[Problem]:
+    """What is subtracted from pixels and what they are multiplied by are float32 numbers."""
+    for name, made in (
+        ("mean", [mean / given.scale for mean in given.mean if math.isfinite(mean)]),
+        ("std", [given.scale / std for std in given.std if math.isfinite(std) and std > 0]),
+    ):
+        for number in made:
+            try:
+                float32(number)
+            except ValueError as reason:
+                yield Problem(name, f"with a scale of {given.scale}, {reason}")
+                break
 
 
 def _resize_and_crop(graph: Graph, size: Pair | None, given: Preprocess) -> Iterator[Problem]:

@@ -338,7 +338,8 @@ def _operator(
         except (ValueError, OverflowError) as reason:
             where, labels = maker.given_at(bound, layer.word_span)
             summary = f"`{name}` of `{kind.word}`: {reason}"
-            fraction = isinstance(bound.value, float) and not bound.value.is_integer()
+            is_whole = fields[name].metadata["kind"] not in ("number", "rate")
+            fraction = is_whole and isinstance(bound.value, float) and bound.value % 1 != 0
             help = [ROUNDINGS] if fraction else []
             found = (codes.WRONG_VALUE, summary, where)
             maker.findings.tell(error(*found, secondary=labels, notes=derived(bound), help=help))

@@ -34,6 +34,9 @@ class Limits:
     name_length: int = _limit(500, "characters of a layer's full name")
     name_parts: int = _limit(50, "parts of a layer's full name, with dots between", 100)
     parameters: int = _limit(10**11, "trainable parameters of a network")
+    tensor: int = _limit(
+        2**29, "numbers of one tensor: it is in memory as a whole, 2 GiB as float32"
+    )
 
 
 DEFAULT_LIMITS = Limits()

@@ -263,6 +263,11 @@ class Maker:
         if self._parameters > (most := self.limits.parameters):
             summary = f"with {name} there are over {most:,} parameters"
             raise self.over_limit(codes.PARAMETER_LIMIT, "parameters", summary, span)
+        largest = max((prod(tensor.shape) for tensor in tensors), default=0)
+        if largest > (most := self.limits.tensor):  # a tensor is made as a whole
+            gibibytes = largest * 4 / 2**30
+            summary = f"a tensor of {name} has {largest:,} numbers, {gibibytes:,.0f} GiB; the limit is {most:,}"
+            raise self.over_limit(codes.TENSOR_LIMIT, "tensor", summary, span)
 
     def over_limit(
         self, code: Code, limit: str, summary: str, span: Span | None, help: Iterable[str] = ()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from resnet_compiler.faults import CompilerFault
+
 if TYPE_CHECKING:
     import onnx
 
@@ -25,6 +27,9 @@ def pieces(
         model: complete but for the data of some initializers.
         lengths: how many bytes of data these initializers have, by name.
         values: gives the data of one of them.
+
+    Raises:
+        CompilerFault: while the pieces are read: the data of one has another length.
     """
     import onnx
 
@@ -60,8 +65,19 @@ def pieces(
     for tensor, head in zip(model.graph.initializer, heads, strict=True):
         yield head
         if tensor.name in lengths:
-            yield values(tensor.name)
+            yield of_length(values(tensor.name), lengths[tensor.name], tensor.name)
     yield after + bytes(last.SerializeToString(deterministic=True))
+
+
+def of_length(data: bytes, length: int, name: str) -> bytes:
+    """The data, which has the length that was announced for it.
+
+    Raises:
+        CompilerFault: it has another, so that all behind it would be read at a wrong place.
+    """
+    if len(data) != length:
+        raise CompilerFault(f"{name}: {length} bytes were announced, and {len(data)} are written")
+    return data
 
 
 def _opening(field: int, length: int) -> bytes:

@@ -7,10 +7,13 @@ from dataclasses import MISSING
 from typing import Any, Literal
 
 Kind = Literal["count", "index", "pair", "number", "rate", "flag", "word", "dims"]
-"""count: an integer from 1; index: an integer from 0; pair: one integer or [height, width]; number: a finite float;
+"""count: an integer from 1; index: an integer from 0; pair: one integer or [height, width]; number: one that float32 holds;
 rate: a number from 0 to below 1; flag: true or false; word: one of several; dims: a list of integers from 1, of which one may be -1 (what is left)."""
 
 Pair = tuple[int, int]
+LEAST_FLOAT32 = 2.0**-126
+"""The least positive number that float32 holds with all its digits; many runtimes take what is below for zero."""
+GREATEST_FLOAT32 = (2 - 2.0**-23) * 2.0**127
 MOST_DIMENSIONS = 8
 """Of a tensor; nothing that runs networks takes many more."""
 
@@ -39,6 +42,22 @@ def integer(value: object, minimum: int) -> int:
     if value < minimum:
         raise ValueError(f"{int(value)} is too small: the least value is {minimum}")
     return int(value)
+
+
+def float32(value: float) -> float:
+    """A number that float32 holds, in which every network computes.
+
+    Raises:
+        ValueError: it is infinite there, zero though it is not, or no number; the message says which.
+    """
+    size = abs(value)
+    if not size <= GREATEST_FLOAT32:
+        raise ValueError(f"{value} is not a float32, which ends at {GREATEST_FLOAT32:.8g}")
+    if 0 < size < LEAST_FLOAT32:
+        raise ValueError(
+            f"{value} is not a float32: the least above zero is {LEAST_FLOAT32:.8g}; write 0"
+        )
+    return float(value)
 
 
 def describe(value: object) -> str:
@@ -81,13 +100,13 @@ def coerce(field: dataclasses.Field[Any], value: object) -> Any:
                 raise ValueError(f"a number is needed here, not {describe(value)}")
             if minimum is not None and value < minimum:
                 raise ValueError(f"{value} is too small: the least value is {minimum}")
-            return float(value)
+            return float32(value)
         case "rate":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"a number is needed here, not {describe(value)}")
             if not 0 <= value < 1:
                 raise ValueError(f"a rate is from 0 to below 1, not {value}")
-            return float(value)
+            return float32(value)
         case "word":
             words = field.metadata["words"]
             if value not in words:

@@ -22,7 +22,6 @@ __all__ = [
     "Prepared",
     "check_onnx",
     "emit_onnx",
-    "emit_onnx_pieces",
     "prepare",
     "weight_bytes",
     "weight_chunks",
@@ -58,28 +57,6 @@ def emit_onnx(
     else:
         prepared.weights.put_beside(prepared.model, data_file)
     return prepared.model
-
-
-def emit_onnx_pieces(
-    graph: Graph,
-    weights: Value,
-    version: str,
-    opset: int = DEFAULT_OPSET,
-    interface: Interface = PLAIN,
-) -> Iterator[bytes]:
-    """The file of `emit_onnx` in pieces, checked before the first: one tensor is in memory at a time.
-
-    Raises:
-        InterfaceError: the network cannot have this interface or opset.
-    """
-    return checked_pieces(prepare(graph, version, opset, interface), weights)
-
-
-def checked_pieces(prepared: Prepared, weights: Value) -> Iterator[bytes]:
-    """The file of a model with its weights inside, in pieces, checked before the first."""
-    prepared.weights.leave_empty(prepared.model)
-    check_onnx(prepared.model)
-    return prepared.weights.pieces(prepared.model, weights)
 
 
 def weight_chunks(

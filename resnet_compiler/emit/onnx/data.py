@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from resnet_compiler.emit.message import pieces
 from resnet_compiler.emit.onnx.precision import FloatType
+from resnet_compiler.faults import CompilerFault
 from resnet_compiler.operators.base import Operator, Tensor
 from resnet_compiler.weights import Array, Value
 
@@ -35,6 +36,17 @@ class Stored:
     def length(self) -> int:
         return self.type.width * prod(self.tensor.shape)
 
+    def checked(self, values: Array) -> Array:
+        """The values, which have the tensor's shape.
+
+        Raises:
+            CompilerFault: they have another.
+        """
+        if values.shape != self.tensor.shape:
+            shapes = f"{values.shape} where the tensor has {self.tensor.shape}"
+            raise CompilerFault(f"{self.path}: values of shape {shapes}")
+        return values
+
     def encode(self, values: Array) -> bytes:
         """The bytes of the tensor's values, or of a run of its rows."""
         values = self.operator.inference_value(self.tensor.name, values)
@@ -59,7 +71,7 @@ class Weights:
         values = self.derive(values)
         # in place, one by one: what is handed to the helpers is copied, and weights are large
         for proto, each in zip(self._empty(model), self.stored, strict=True):
-            proto.raw_data = each.encode(values(each.path, each.tensor))
+            proto.raw_data = each.encode(each.checked(values(each.path, each.tensor)))
         model.graph.initializer.extend(self.constants)
 
     def put_beside(self, model: onnx.ModelProto, data_file: str) -> None:
@@ -84,7 +96,7 @@ class Weights:
 
         def data(name: str) -> bytes:
             each = by_name[name]
-            return each.encode(derived(each.path, each.tensor))
+            return each.encode(each.checked(derived(each.path, each.tensor)))
 
         return pieces(model, {name: each.length for name, each in by_name.items()}, data)
 
@@ -95,7 +107,7 @@ class Weights:
         for each in self.stored:
             padding = -written % ALIGNMENT
             yield bytes(padding)
-            value = values(each.path, each.tensor)
+            value = each.checked(values(each.path, each.tensor))
             rows = max(1, CHUNK_BYTES // max(1, value[:1].nbytes))
             for start in range(0, len(value), rows):
                 yield each.encode(value[start : start + rows])

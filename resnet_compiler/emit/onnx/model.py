@@ -7,19 +7,22 @@ operators of the default domain, opsets 13 to 22.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from resnet_compiler.emit.onnx.builder import LayerBuilder
+from resnet_compiler.emit.onnx.check import check_onnx
 from resnet_compiler.emit.onnx.data import Stored, Weights
 from resnet_compiler.emit.onnx.fold import Folded, fold_normalisation
 from resnet_compiler.emit.onnx.frame import DIMENSIONS, Output, epilogue, input_info, prologue
 from resnet_compiler.emit.onnx.naming import give_public_names
 from resnet_compiler.emit.onnx.precision import FLOAT_TYPES, FloatType, type_for
+from resnet_compiler.emit.onnx.read_back import read_back, read_back_int8
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.interface import Interface
 from resnet_compiler.measure import tensors_of
+from resnet_compiler.operators.pooling import WindowPool
 from resnet_compiler.settle import Settled, repeated_labels, settle
 from resnet_compiler.shapes import Size, shape_at
 from resnet_compiler.weights import Value, owned_tensors
@@ -32,12 +35,42 @@ if TYPE_CHECKING:
 class Prepared:
     """A model without initializers, and the initializers to add.
 
-    ``notes`` say what was decided that a user should know: what was folded, and what was not.
+    ``graph`` is what it is made from, ``settled`` the interface that it has. ``notes`` say what was decided that a user should know: what was folded, and
+    what was not. ``rounded_up`` are the values of poolings whose sizes are rounded up, where the size is fixed.
     """
 
+    graph: Graph
     model: onnx.ModelProto
+    settled: Settled
     weights: Weights
     notes: tuple[str, ...]
+    rounded_up: tuple[onnx.ValueInfoProto, ...]
+
+    def check(self) -> None:
+        """ONNX's own check of the model, with its initializers (`check_onnx`).
+
+        Raises:
+            onnx.checker.ValidationError, onnx.shape_inference.InferenceError: it is not valid.
+        """
+        check_onnx(self.model, self.rounded_up)
+
+    def read_back(self, data_file: str | None = None, file: str = "model.onnx") -> None:
+        """Compare the model, with its initializers, with the graph (`read_back`).
+
+        Raises:
+            ReadBackError: they differ.
+        """
+        read_back(self.model, self.graph, self.settled, self.weights.stored, data_file, file)
+
+    def read_back_int8(
+        self, quantized: onnx.ModelProto, exact: onnx.ModelProto, file: str = "model.onnx"
+    ) -> None:
+        """Compare the int8 form of the model with the graph, through its Q/DQ pairs, and its weights with the exact ones.
+
+        Raises:
+            ReadBackError: they differ.
+        """
+        read_back_int8(quantized, exact, self.graph, self.settled, self.weights.stored, file)
 
 
 def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Prepared:
@@ -82,7 +115,14 @@ def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Pre
         tuple(builder.constants),
         folded.derive if folded is not None else _unchanged,
     )
-    return Prepared(model, weights, (*(folded.notes if folded else ()), *_notes(settled)))
+    return Prepared(
+        graph,
+        model,
+        settled,
+        weights,
+        (*(folded.notes if folded else ()), *_notes(settled)),
+        tuple(_rounded_up(builder, settled, network, values, renamed)),
+    )
 
 
 def _unchanged(values: Value) -> Value:
@@ -169,6 +209,25 @@ def _layer_shapes(
     for each in outputs:
         found.pop(each.name, None)
     return list(found.values())
+
+
+def _rounded_up(
+    builder: LayerBuilder,
+    settled: Settled,
+    graph: Graph,
+    values: Mapping[str, str],
+    renamed: Mapping[str, str],
+) -> Iterator[onnx.ValueInfoProto]:
+    """The values of poolings in ceil mode, with their shapes as the proof has them, where the size is fixed."""
+    from onnx import helper
+
+    for name, value in values.items() if settled.size is not None else ():
+        operator = graph[name].operator if name != INPUT else None
+        if isinstance(operator, WindowPool) and operator.ceil_mode:
+            sizes = shape_at(graph.shape(name), _sizes(graph, settled))
+            dimensions = [settled.batch or DIMENSIONS[0], *sizes]
+            kind = builder.types[value].number
+            yield helper.make_tensor_value_info(renamed.get(value, value), kind, dimensions)
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------
