@@ -30,7 +30,8 @@ from resnet_compiler.commands import (
     view,
     watch,
 )
-from resnet_compiler.console import FINE, misuse
+from resnet_compiler.console import FAULT, FINE, misuse
+from resnet_compiler.faults import CompilerFault
 
 app = typer.Typer(
     name="resnetc",
@@ -97,6 +98,9 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         app()
+    except CompilerFault as fault:
+        print(f"resnetc is at fault, and nothing was written: {fault}", file=sys.stderr)
+        sys.exit(FAULT)
     except (
         BrokenPipeError
     ):  # the reader went away (`| head`): nothing to say, and nobody to say it to
