@@ -81,6 +81,26 @@ class Body:
     shortcut_of: str = ""
     support: tuple[str, ...] = ()
 
+    @property
+    def joins_shortcut(self) -> bool:
+        """Whether the add's second input is a value as it is or a module in the slot, and so may differ between
+        instances."""
+        return bool(self.scope.join) and (self.slot is not None or not self.scope.shortcut_layers)
+
+    @property
+    def identity(self) -> str:
+        """What the add takes where no module stands on the shortcut: mostly the block's input, but the first layer of a
+        `shortcut:` whose layers are all absent may read another value."""
+        if self.slot is not None or not self.joins_shortcut:
+            return self.scope.entry
+        return next(step for step in self.steps if step.output == self.scope.join).inputs[1]
+
+    def place(self, value: str) -> int | str:
+        """A value by its place in the body, so that instances can be compared: "input" or the step's number."""
+        if value == self.scope.entry:
+            return "input"
+        return next((i for i, step in enumerate(self.steps) if step.output == value), "shortcut")
+
 
 @dataclass
 class Bodies:
@@ -240,7 +260,10 @@ def _chain(steps: Sequence[Step], uses: Mapping[str, int], depth: int) -> Tree |
         if after.inputs != (before.output,) or uses[before.output] != 1:
             return None
     plain = all(
-        len(s.path) == depth + 1 and s.input_format == "{}" and s.inputs and not s.starts_at_zero
+        len(s.path) == depth + 1
+        and s.input_format == "{}"
+        and len(s.inputs) == 1
+        and not s.starts_at_zero
         for s in steps
     )
     if not plain:

@@ -23,22 +23,29 @@ SHORTCUT = "<shortcut>"
 
 
 def with_shortcut(
-    entry: str, steps: Sequence[Step], join: str, slot: Slot | None, optional: bool
+    identity: str, steps: Sequence[Step], join: str, slot: Slot | None, optional: bool
 ) -> list[Step]:
-    """The steps with the shortcut as one of them, right after the value it reads, and the add reading it."""
+    """The steps with the shortcut as one of them, right after what it reads, and the add reading it.
+
+    Args:
+        identity: the value that is added where no module stands in the slot.
+        steps, join: of the block's body; the add is the step that gives ``join``.
+        slot: the module's place and the value that it reads; None where no instance has one.
+        optional: whether some instances have no module there.
+    """
     if slot is None:
-        shortcut = Step((SHORTCUT,), (entry,), SHORTCUT, template="{0}")
+        shortcut = Step((SHORTCUT,), (identity,), SHORTCUT, template="{0}")
     elif not optional:
         shortcut = Step((SHORTCUT,), (slot.source,), SHORTCUT, template=f"self.{slot.name}({{0}})")
     else:
         choice = f"{{0}} if self.{slot.name} is None else self.{slot.name}({{1}})"
-        shortcut = Step((SHORTCUT,), (entry, slot.source), SHORTCUT, template=choice)
+        shortcut = Step((SHORTCUT,), (identity, slot.source), SHORTCUT, template=choice)
     result = [
         replace(step, inputs=(step.inputs[0], SHORTCUT)) if step.output == join else step
         for step in steps
     ]
-    source = slot.source if slot else entry
-    after = next((i + 1 for i, step in enumerate(result) if step.output == source), 0)
+    read = (*([slot.source] if slot else []), *([identity] if optional or not slot else []))
+    after = max((i + 1 for i, step in enumerate(result) if step.output in read), default=0)
     return [*result[:after], shortcut, *result[after:]]
 
 

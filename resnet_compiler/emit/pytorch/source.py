@@ -299,7 +299,7 @@ def class_text(definition: ClassDefinition) -> ClassText:
     scope = instance.scope
     if definition.joins_shortcut:
         steps = with_shortcut(
-            scope.entry, steps, scope.join or "", slot, definition.slot_is_optional
+            definition.identity, steps, scope.join or "", slot, definition.slot_is_optional
         )
     statements = Statements({scope.entry: "x"}, steps, [scope.exit])
     lines = [f"        {line}" for line in statements.write()]

@@ -16,10 +16,23 @@ from resnet_compiler.operators.fused import FusedConv
 
 NOTHING = "nothing"
 _FRESH = frozenset(
-    """conv conv1d linear batch_norm group_norm layer_norm add mul maximum concat pad scale max_pool avg_pool blur_pool
-    global_avg_pool reduce shuffle""".split()  # noqa: SIM905
+    (
+        *("conv", "fused conv", "conv1d", "linear", "batch_norm", "group_norm", "layer_norm"),
+        *("add", "mul", "maximum", "concat", "pad", "scale", "shift by a constant", "shuffle"),
+        *("max_pool", "avg_pool", "blur_pool", "global_avg_pool"),
+    )
 )
 """Operations whose result is a new tensor that no gradient needs: what follows may overwrite it."""
+
+
+def _is_fresh(step: Step) -> bool:
+    """Whether a step makes a new tensor that its gradient does not need."""
+    given = dict(step.attributes)
+    if step.operator == "reduce":
+        return given["by"] != "max" or given["over"] == "groups"
+    if step.operator == "power":
+        return given["exponent"] not in (0.5, -0.5, -1)
+    return step.operator in _FRESH
 
 
 @dataclass(slots=True)
@@ -222,7 +235,7 @@ class Comparison:
             (value,) = self.flat.inputs[number]
             step = self.flat.steps[value]
             readers = self.flat.readers.get(value, 0)
-            if value in kept or readers > 1 or step is None or step.operator not in _FRESH:
+            if value in kept or readers > 1 or step is None or not _is_fresh(step):
                 self.differs(
                     self._value(number),
                     "input",
