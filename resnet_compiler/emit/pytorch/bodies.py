@@ -18,12 +18,13 @@ from resnet_compiler.emit.pytorch.constructors import (
     Given,
     Literal,
     New,
+    Open,
     Tree,
     container,
     new,
 )
 from resnet_compiler.graph import INPUT, Graph, Node, Scope
-from resnet_compiler.operators.base import TorchModule, TorchParameter
+from resnet_compiler.operators.base import Argument, TorchModule, TorchParameter
 
 MAXIMUM_GAP = 16
 """Missing numbers in a Sequential are filled with nn.Identity, up to this many."""
@@ -104,9 +105,13 @@ class Body:
 
 @dataclass
 class Bodies:
-    """Makes bodies; ``calls`` holds the constructor call of every scope that is done."""
+    """Makes bodies; ``calls`` holds the constructor call of every scope that is done.
+
+    ``chosen`` are the arguments of layers that whoever makes the network may choose, each with the network's parameter.
+    """
 
     graph: Graph
+    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     calls: dict[str, Tree] = field(default_factory=dict)
 
     def body(self, scope: Scope, steps: list[Step], exits: Iterable[str] = ()) -> Body:
@@ -125,7 +130,7 @@ class Bodies:
         """The step of a node."""
         form = node.operator.torch_form(self.graph.input_shapes(node))
         if isinstance(form, TorchModule):
-            tree = new(form.callee, form.arguments)
+            tree = new(form.callee, self._opened(node, form.arguments))
             return Step(
                 path,
                 node.inputs,
@@ -151,6 +156,14 @@ class Bodies:
             operands=form.operands,
             makes_tensor=form.makes_tensor,
             support=form.support or "",
+        )
+
+    def _opened(self, node: Node, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        """The arguments, with those marked that may be chosen."""
+        chosen = self.chosen.get(node.name, {})
+        return tuple(
+            replace(a, value=Open.of(a.value, chosen[a.name])) if a.name in chosen else a
+            for a in arguments
         )
 
     def _take_slot(self, scope: Scope, steps: list[Step]) -> tuple[Slot | None, list[Step]]:

@@ -17,6 +17,7 @@ from resnet_compiler.emit.pytorch.constructors import (
     Given,
     Literal,
     New,
+    Open,
     Reference,
     Tree,
     leaves,
@@ -210,9 +211,10 @@ class Generaliser:
         columns = {p.name: tuple(row[i] for row in rows) for i, p in enumerate(parameters)}
 
         def word(values: tuple[Any, ...], preferred: str) -> str:
-            if len(set(values)) == 1:
-                return str(values[0])
             names = [name for name, column in columns.items() if column == values]
+            is_chosen = any(isinstance(v, Open) for name in names for v in columns[name])
+            if len(set(values)) == 1 and not is_chosen:
+                return str(values[0])
             return preferred if preferred in names else (names[0] if names else "")
 
         def strides(scope: Scope) -> int | None:

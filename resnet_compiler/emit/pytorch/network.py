@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from resnet_compiler.emit.pytorch.bodies import Body, Step
-from resnet_compiler.emit.pytorch.constructors import Children, Given, New, Reference, Tree
+from resnet_compiler.emit.pytorch.constructors import opened
 from resnet_compiler.emit.pytorch.forward import Statements
 from resnet_compiler.emit.pytorch.layout import fitted, signature
 from resnet_compiler.graph import INPUT, Graph, Node
@@ -43,15 +43,14 @@ class ClassText:
 
 def network_class(graph: Graph, body: Body, name: str, last: Sequence[str] = ()) -> ClassText:
     """The class of the whole network. Input (N, in_channels, H, W), output (N, num_classes) or a feature map."""
-    attributes = dict(body.attributes)
     parameters = []
-    if _open_output(graph, attributes):
-        parameters.append(f"num_classes: int = {graph.shape(graph.output)[0]}")
-    if _open_input(graph, attributes):
-        parameters.append(f"in_channels: int = {graph.input_shape[0]}")
+    if _output_layers(graph):
+        parameters.append(f"{CLASSES}: int = {graph.shape(graph.output)[0]}")
+    if _input_layers(graph):
+        parameters.append(f"{CHANNELS}: int = {graph.input_shape[0]}")
     init = ["        super().__init__()"]
-    for attribute, tree in attributes.items():
-        init += fitted(f"self.{attribute} = ", tree, 2)
+    for attribute, tree in body.attributes:
+        init += fitted(f"self.{attribute} = ", opened(tree), 2)
     init += [f"        {line}" for line in last]
     head = signature("def __init__(", ["self", *parameters], ") -> None:", 1)
     forward, places = _forward(graph, body)
@@ -62,50 +61,55 @@ def network_class(graph: Graph, body: Body, name: str, last: Sequence[str] = ())
 # --- what can be chosen when the network is made ---------------------------------------------------------------------
 
 
-def _open_input(graph: Graph, attributes: dict[str, Tree]) -> bool:
-    """Make the input's channels a parameter, where only convolutions and norms of the network itself depend on them."""
+CLASSES, CHANNELS = "num_classes", "in_channels"
+
+
+def chosen_arguments(graph: Graph) -> dict[str, dict[str, str]]:
+    """The arguments of layers that a parameter of the network decides, by layer and argument."""
+    found: dict[str, dict[str, str]] = {}
+    for parameter, layers in ((CLASSES, _output_layers(graph)), (CHANNELS, _input_layers(graph))):
+        for name, argument in layers:
+            found.setdefault(name, {})[argument] = parameter
+    return found
+
+
+def _input_layers(graph: Graph) -> list[tuple[str, str]]:
+    """The layers whose number of channels is the input's, each with the argument; none where others depend on it too."""
     carrying = {INPUT}
-    targets: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     for node in graph:
         if carrying.isdisjoint(node.inputs):
             continue
-        if _in_scope(graph, node.name) or len(node.inputs) > 1:
-            return False
+        if len(node.inputs) > 1:
+            return []
         if node.operator.word == "conv" and getattr(node.operator, "groups", 1) == 1:
-            targets.append((node.name, "in_channels"))
+            found.append((node.name, "in_channels"))
         elif node.operator.word == "batch_norm":
-            targets.append((node.name, "num_features"))
+            found.append((node.name, "num_features"))
             carrying.add(node.name)
         elif _keeps_channels(graph, node):
             carrying.add(node.name)
         else:
-            return False
-    if graph.output in carrying:
-        return False
-    return _open(attributes, targets, "in_channels")
+            return []
+    return [] if graph.output in carrying else found
 
 
-def _open_output(graph: Graph, attributes: dict[str, Tree]) -> bool:
-    """Make the number of classes a parameter, where the last layer with weights alone decides it."""
+def _output_layers(graph: Graph) -> list[tuple[str, str]]:
+    """The layer of the head that alone decides the number of classes, with its argument; or none."""
     uses = Counter(name for node in graph for name in node.inputs)
     name = graph.output
-    while name != INPUT and uses[name] <= (name != graph.output) and not _in_scope(graph, name):
+    while name != INPUT and uses[name] <= (name != graph.output):
         node = graph[name]
         if node.section != "head":
-            return False
+            return []
         if node.operator.word == "linear":
-            return _open(attributes, [(name, "out_features")], "num_classes")
+            return [(name, "out_features")]
         if node.operator.word == "conv" and getattr(node.operator, "groups", 1) == 1:
-            return _open(attributes, [(name, "out_channels")], "num_classes")
+            return [(name, "out_channels")]
         if not (_keeps_channels(graph, node) or node.operator == Reshape((-1,))):
-            return False
+            return []
         name = node.inputs[0]
-    return False
-
-
-def _in_scope(graph: Graph, name: str) -> bool:
-    parts = name.split(".")
-    return any(".".join(parts[:count]) in graph.scopes for count in range(1, len(parts)))
+    return []
 
 
 def _keeps_channels(graph: Graph, node: Node) -> bool:
@@ -118,48 +122,6 @@ def _keeps_channels(graph: Graph, node: Node) -> bool:
         and form.stateless
         and node.operator.word != "shuffle"
     )
-
-
-def _open(attributes: dict[str, Tree], targets: Sequence[tuple[str, str]], parameter: str) -> bool:
-    """Put a parameter in the place of arguments of layers, named by layer and argument; all of them or none."""
-    changed = dict(attributes)
-    for name, argument in targets:
-        head, *keys = name.split(".")
-        tree = (
-            _with_parameter(changed[head], keys, argument, parameter) if head in changed else None
-        )
-        if tree is None:
-            return False
-        changed[head] = tree
-    attributes.update(changed)
-    return bool(targets)
-
-
-def _with_parameter(tree: Tree, keys: Sequence[str], argument: str, parameter: str) -> Tree | None:
-    if isinstance(tree, Children):
-        if not keys or keys[0] not in tree.keys:
-            return None
-        modules = list(tree.modules)
-        place = tree.keys.index(keys[0])
-        changed = _with_parameter(modules[place], keys[1:], argument, parameter)
-        if changed is None:
-            return None
-        modules[place] = changed
-        return replace(tree, modules=tuple(modules))
-    if not isinstance(tree, New):
-        return None
-    if (
-        keys
-    ):  # nn.Sequential(OrderedDict(…)), nn.ModuleList([…]) and the like: one argument, the children
-        inner = _with_parameter(tree.arguments[0].value, keys, argument, parameter)
-        return inner and replace(tree, arguments=(replace(tree.arguments[0], value=inner),))
-    if all(given.name != argument for given in tree.arguments):
-        return None
-    given = tuple(
-        Given(g.name, Reference(parameter), g.default, g.positional) if g.name == argument else g
-        for g in tree.arguments
-    )
-    return New(tree.callee, given)
 
 
 # --- forward ---------------------------------------------------------------------------------------------------------

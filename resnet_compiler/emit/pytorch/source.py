@@ -16,7 +16,7 @@ from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser
 from resnet_compiler.emit.pytorch.constructors import New
 from resnet_compiler.emit.pytorch.forward import Statements, with_shortcut
 from resnet_compiler.emit.pytorch.layout import WIDTH, fitted, literal, signature
-from resnet_compiler.emit.pytorch.network import ClassText, Place, network_class
+from resnet_compiler.emit.pytorch.network import ClassText, Place, chosen_arguments, network_class
 from resnet_compiler.emit.pytorch.unify import Parameter
 from resnet_compiler.graph import INPUT, Graph, Scope
 from resnet_compiler.operators.base import REQUIRED, TorchModule
@@ -54,7 +54,7 @@ def emit_module(graph: Graph, version: str) -> Module:
     """The same, with where its parts come from."""
     root_name = network_class_name(graph.identity.title)
     generaliser = Generaliser(graph, (*SUPPORT_CLASSES, *IMPORTED_NAMES, root_name))
-    bodies = Bodies(graph)
+    bodies = Bodies(graph, chosen_arguments(graph))
     members = _members(graph)
     made: dict[str, Body] = {}
     for scopes in _by_level(graph):

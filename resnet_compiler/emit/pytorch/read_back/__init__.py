@@ -28,11 +28,35 @@ __all__ = ["Lines", "ReadBack", "read_back"]
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What was read: the tree of modules, the calls, and the value of each layer of the graph."""
+    """What was read: the tree of modules, the calls, and the value of each layer of the graph, by its number."""
 
     tree: Tree
     flat: Flat
     numbers: dict[str, int] = field(repr=False)
+
+    def constructed(self, graph: Graph) -> dict[str, Lines]:
+        """The lines in which the modules of layers and scopes are constructed, by the names in the graph."""
+        found = {}
+        for node in graph:
+            path, _ = self.flat.call(self.numbers[node.name], node.name)
+            if not path and node.name in self.flat.by_path:
+                path = node.name  # a learned tensor, which is read through an expression
+            if any(self.numbers[node.name] == self.numbers[source] for source in node.inputs):
+                path = ""  # it gives on what it reads, and is written nowhere
+            made = self.tree.at(path) if path else None
+            if made is not None:
+                found[node.name] = made.lines
+        for scope in graph.scopes:
+            made = self.tree.at(scope)
+            if made is not None:
+                found[scope] = made.lines
+        return found
+
+    def computed(self, graph: Graph) -> dict[str, Lines]:
+        """The lines of the statements that compute layers and call scopes, by the names in the graph."""
+        lines = {node.name: self.flat.call(self.numbers[node.name], node.name)[1] for node in graph}
+        lines |= {scope: self.flat.entered.get(scope) for scope in graph.scopes}
+        return {name: each for name, each in lines.items() if each is not None}
 
 
 def read_back(graph: Graph, text: str, file: str = "model.py") -> ReadBack:

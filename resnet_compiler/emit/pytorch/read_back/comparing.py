@@ -29,7 +29,7 @@ def _is_fresh(step: Step) -> bool:
     """Whether a step makes a new tensor that its gradient does not need."""
     given = dict(step.attributes)
     if step.operator == "reduce":
-        return given["by"] != "max" or given["over"] == "groups"
+        return bool(given["by"] != "max" or given["over"] == "groups")
     if step.operator == "power":
         return given["exponent"] not in (0.5, -0.5, -1)
     return step.operator in _FRESH

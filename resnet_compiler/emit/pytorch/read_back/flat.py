@@ -16,7 +16,8 @@ class Flat:
     Calls that compute the same thing make the same value, where nothing is learned or random: then the first stands for
     all. ``overwrites`` are the calls that overwrite what they read, ``readers`` how often each value is read.
     ``output`` and ``features`` are what comes out, by its number. ``entered`` are
-    the lines in which modules that are no layers are called, by their names.
+    the lines in which modules that are no layers are called, by their names. ``again`` are the paths and lines of calls
+    that compute what another one does.
     """
 
     steps: list[Step | None] = field(default_factory=lambda: [None])
@@ -28,6 +29,7 @@ class Flat:
     output: Any = None
     features: Any = None
     entered: dict[str, Lines] = field(default_factory=dict)
+    again: dict[int, list[tuple[str, Lines | None]]] = field(default_factory=dict)
     by_path: dict[str, list[int]] = field(default_factory=dict)
     by_inputs: dict[Any, list[int]] = field(default_factory=dict)
 
@@ -39,6 +41,11 @@ class Flat:
         flat.output = _numbered(program.result, numbers)
         flat.features = _numbered(program.features, numbers)
         return flat
+
+    def call(self, number: int, name: str) -> tuple[str, Lines | None]:
+        """The module's path and the lines of the call that makes a value; of several, the one of a module of that name."""
+        found = [(self.paths[number], self.lines[number]), *self.again.get(number, ())]
+        return next((each for each in found if each[0] == name), found[0])
 
     def _play(
         self, program: Program, prefix: str, given: tuple[int, ...], lines: Lines | None
@@ -72,6 +79,7 @@ class Flat:
         if known and is_again:
             if over:
                 self.overwrites.append(known[0])
+            self.again.setdefault(known[0], []).append((path, lines))
             return known[0]
         number = len(self.steps)
         known.append(number)
