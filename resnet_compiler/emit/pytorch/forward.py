@@ -50,11 +50,7 @@ def with_shortcut(
 
 
 class Statements:
-    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers.
-
-    ``places`` tells by its output which statement each step is written in, counted from 0; the one behind the last is
-    the statement that the caller makes of `final`.
-    """
+    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers."""
 
     def __init__(
         self, variables: Mapping[str, str], steps: Sequence[Step], results: Iterable[str]
@@ -66,10 +62,7 @@ class Statements:
         self._left = Counter(self._uses)
         self._variables = dict(variables)
         self._pending: dict[str, tuple[Step, str]] = {}
-        self._within: dict[str, tuple[str, ...]] = {}
         self.lines: list[str] = []
-        self.count = 0
-        self.places: dict[str, int] = {}
 
     def write(self) -> list[str]:
         """The statements; every result is then held by a variable or can be written by `final`."""
@@ -79,8 +72,6 @@ class Statements:
             self._pending[step.output] = (step, text)
             if not self._stays_pending(step, text, self._steps[index + 1 :]):
                 self._assign(step.output)
-        for name in self._pending:
-            self.places |= dict.fromkeys(self._within[name], self.count)
         return self.lines
 
     def final(self, value: str) -> str:
@@ -98,10 +89,8 @@ class Statements:
                 if name in self._pending:
                     self._assign(name)
             text = _expression(step, [self._operand(name) for name in step.inputs])
-        inside = [name for name in dict.fromkeys(step.inputs) if name in self._pending]
-        self._within[step.output] = (step.output, *(n for i in inside for n in self._within[i]))
-        for name in inside:
-            self._pending.pop(name)
+        for name in dict.fromkeys(step.inputs):
+            self._pending.pop(name, None)
         return text
 
     def _operand(self, name: str) -> tuple[str, str]:
@@ -131,8 +120,6 @@ class Statements:
         target = self._target(step)
         if text != target:
             self.lines += _broken(f"{target} = ", step, text)
-            self.places |= dict.fromkeys(self._within[name], self.count)
-            self.count += 1
         self._variables[name] = target
 
     def _target(self, step: Step) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from resnet_compiler.emit.pytorch.bodies import Body, Step
@@ -16,16 +16,10 @@ from resnet_compiler.operators.base import TorchModule
 from resnet_compiler.operators.layout import Reshape
 from resnet_compiler.shapes import Size
 
-Place = tuple[str, int]
-"""A method's name, and which of its statements; its docstring is one of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClassText:
-    """A class ready for the template: every field is source text, but for ``places``.
-
-    Those are where each step of its body is computed, by its output: the method, and which of its statements, from 0.
-    """
+    """A class ready for the template: every field is source text."""
 
     name: str
     base: str
@@ -33,7 +27,6 @@ class ClassText:
     init_head: list[str]
     init_body: list[str]
     forward: list[str]
-    places: Mapping[str, Place] = field(default_factory=dict)
 
     @property
     def lines(self) -> list[str]:
@@ -53,9 +46,8 @@ def network_class(graph: Graph, body: Body, name: str, last: Sequence[str] = ())
         init += fitted(f"self.{attribute} = ", opened(tree), 2)
     init += [f"        {line}" for line in last]
     head = signature("def __init__(", ["self", *parameters], ") -> None:", 1)
-    forward, places = _forward(graph, body)
     doc = _doc(graph, len(parameters) > 0, parameters)
-    return ClassText(name, "nn.Module", doc, head, init, forward, places)
+    return ClassText(name, "nn.Module", doc, head, init, _forward(graph, body))
 
 
 # --- what can be chosen when the network is made ---------------------------------------------------------------------
@@ -127,38 +119,27 @@ def _keeps_channels(graph: Graph, node: Node) -> bool:
 # --- forward ---------------------------------------------------------------------------------------------------------
 
 
-def _forward(graph: Graph, body: Body) -> tuple[list[str], dict[str, Place]]:
-    """The lines of the methods that compute, and where each step is computed."""
+def _forward(graph: Graph, body: Body) -> list[str]:
+    """The lines of the methods that compute."""
     cuts = _cuts(graph, body)
     if cuts is None:
         statements = Statements({INPUT: "x"}, body.steps, [graph.output])
         lines = [*statements.write(), f"return {statements.final(graph.output)}"]
-        return _method("forward", "Tensor", None, lines), _places("forward", statements, 0)
+        return _method("forward", "Tensor", None, lines)
     stem, stages, head = cuts
     lines = []
-    places: dict[str, Place] = {}
     entry = INPUT
-    count = 1  # statements so far: the docstring
     if stem:
         entry = stem[-1].output
-        written, statements = _piece(INPUT, stem, entry)
-        lines += written
-        places |= _places("forward_features", statements, count)
-        count += statements.count + (statements.final(entry) != "x")
+        lines += _piece(INPUT, stem, entry)
     lines.append("features = []")
-    count += 1
     loop = _loop(graph, stages)
     if loop:
         lines += [*loop, "    x = stage(x)", "    features.append(x)"]
-        outputs = [step.output for steps in stages for step in steps]
-        places |= dict.fromkeys(outputs, ("forward_features", count))
     else:
         for steps in stages:
-            written, statements = _piece(entry, steps, steps[-1].output)
-            lines += [*written, "features.append(x)"]
+            lines += [*_piece(entry, steps, steps[-1].output), "features.append(x)"]
             entry = steps[-1].output
-            places |= _places("forward_features", statements, count)
-            count += statements.count + (statements.final(entry) != "x") + 1
     lines.append("return features")
     result = _method("forward_features", "list[Tensor]", _features_doc(graph), lines)
     exits = [stage.exit for stage in graph.stages]
@@ -172,24 +153,18 @@ def _forward(graph: Graph, body: Body) -> tuple[list[str], dict[str, Place]]:
         variables = {name: f"features[{index}]" for index, name in enumerate(exits)}
     if not head:
         last = ["return self.forward_features(x)[-1]"]
-        return [*result, "", *_method("forward", "Tensor", None, last)], places
+        return [*result, "", *_method("forward", "Tensor", None, last)]
     statements = Statements(variables, head, [graph.output])
     lines = [*opening, *statements.write(), f"return {statements.final(graph.output)}"]
-    places |= _places("forward", statements, len(opening))
-    return [*result, "", *_method("forward", "Tensor", None, lines)], places
+    return [*result, "", *_method("forward", "Tensor", None, lines)]
 
 
-def _places(method: str, statements: Statements, before: int) -> dict[str, Place]:
-    """Where steps are computed, in a method that has so many statements before them."""
-    return {name: (method, before + number) for name, number in statements.places.items()}
-
-
-def _piece(entry: str, steps: Sequence[Step], value: str) -> tuple[list[str], Statements]:
-    """Lines that leave a value in x, and the statements they are of."""
+def _piece(entry: str, steps: Sequence[Step], value: str) -> list[str]:
+    """Lines that leave a value in x."""
     statements = Statements({entry: "x"}, steps, [value])
     lines = statements.write()
     final = statements.final(value)
-    return (lines if final == "x" else [*lines, f"x = {final}"]), statements
+    return lines if final == "x" else [*lines, f"x = {final}"]
 
 
 def _cuts(graph: Graph, body: Body) -> tuple[list[Step], list[list[Step]], list[Step]] | None:

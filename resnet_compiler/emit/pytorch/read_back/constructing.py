@@ -124,6 +124,8 @@ class Constructor(Evaluator):
                 return None
             case Dotted(name=name):
                 return _made(self.world, name, given, named, lines)
+            case Method(receiver=Reference() as reference, name="get_submodule") if not named:
+                return reference.submodule(*given)
             case Method(receiver=Reference(template=template), name=name):
                 return self._own(template, name, given, named)
         raise UnreadableError("a call of what is no class")

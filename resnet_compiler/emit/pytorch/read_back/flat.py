@@ -44,7 +44,8 @@ class Flat:
 
     def call(self, number: int, name: str) -> tuple[str, Lines | None]:
         """The module's path and the lines of the call that makes a value; of several, the one of a module of that name."""
-        found = [(self.paths[number], self.lines[number]), *self.again.get(number, ())]
+        found: list[tuple[str, Lines | None]] = [(self.paths[number], self.lines[number])]
+        found += self.again.get(number, ())
         return next((each for each in found if each[0] == name), found[0])
 
     def _play(

@@ -137,7 +137,7 @@ class Tracer(Evaluator):
             case Method(receiver=list() as row, name="append") if len(given) == 1 and not named:
                 return row.append(given[0])
             case Method(receiver=Reference() as reference, name="get_submodule") if not named:
-                return self._submodule(reference, *given)
+                return reference.submodule(*given)
             case Method(receiver=Reference(template=template), name=name):
                 return self._own(template, name, given, named)
             case Dotted(name=name):
@@ -154,13 +154,6 @@ class Tracer(Evaluator):
         if name not in definition.methods or name == "forward":
             raise UnreadableError(f"{template.kind} has no {name}")
         return self.run(definition.methods[name], given)
-
-    def _submodule(self, reference: Reference, path: Any) -> Reference:
-        for name in str(path).split("."):
-            if name not in reference.template.children:
-                raise UnreadableError(f"there is no {path} in {reference.path or 'it'}")
-            reference = reference.child(name)
-        return reference
 
     def _call_module(
         self, reference: Reference, given: tuple[Any, ...], named: dict[str, Any]

@@ -85,6 +85,19 @@ class Reference:
         made = self.template.children[name]
         return Reference(made.template, f"{self.path}.{name}" if self.path else name, self.owner)
 
+    def submodule(self, *given: Any) -> Reference:
+        """What ``get_submodule("a.b")`` gives.
+
+        Raises:
+            UnreadableError: there is none of that path.
+        """
+        found = self
+        for name in str(given[0]).split(".") if len(given) == 1 else [""]:
+            if name not in found.template.children:
+                raise UnreadableError(f"there is no {given} in {self.path or 'the module'}")
+            found = found.child(name)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class TensorReference:
