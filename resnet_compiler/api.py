@@ -75,11 +75,13 @@ def graph_of(network: Graph | Folded) -> Graph:
 def emit_pytorch(network: Graph | Folded) -> str:
     """The graph as PyTorch source: one module that imports only torch and that `ruff format` leaves as it is.
 
-    The network takes (N, channels, H, W) float tensors; its `state_dict` has the graph's names.
-    """
-    from resnet_compiler.emit.pytorch import emit_pytorch
+    The network takes (N, channels, H, W) float tensors; its `state_dict` has the graph's names. What is returned was
+    read back, and is the network of the graph.
 
-    return emit_pytorch(graph_of(network), __version__)
+    Raises:
+        ReadBackError: it is not: the compiler is at fault.
+    """
+    return _source(graph_of(network), "model.py")
 
 
 def emit_inference(graph: Graph) -> str:
@@ -87,12 +89,24 @@ def emit_inference(graph: Graph) -> str:
 
     Its `load_state_dict` takes the state_dict of the network that was trained (that of `emit_pytorch`) and folds it; its
     own names are those without the norms. `prepare` makes it ready for a device: channels-last, oneDNN's or cuDNN's fused
-    operators, half precision, a CUDA graph.
+    operators, half precision, a CUDA graph. It is read back as `emit_pytorch`'s is.
+
+    Raises:
+        ReadBackError: it is not the network of the fused graph: the compiler is at fault.
     """
-    from resnet_compiler.emit.pytorch import emit_pytorch
     from resnet_compiler.passes import INFERENCE, run
 
-    return emit_pytorch(run(graph, INFERENCE)[0], __version__)
+    return _source(run(graph, INFERENCE)[0], "inference.py")
+
+
+def _source(graph: Graph, file: str) -> str:
+    """The source of a graph, read back and compared with it."""
+    from resnet_compiler.emit.pytorch import emit_pytorch
+    from resnet_compiler.emit.pytorch.read_back import read_back
+
+    text = emit_pytorch(graph, __version__)
+    read_back(graph, text, file)
+    return text
 
 
 def build_onnx(

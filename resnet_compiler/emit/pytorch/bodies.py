@@ -18,12 +18,13 @@ from resnet_compiler.emit.pytorch.constructors import (
     Given,
     Literal,
     New,
+    Open,
     Tree,
     container,
     new,
 )
 from resnet_compiler.graph import INPUT, Graph, Node, Scope
-from resnet_compiler.operators.base import TorchModule, TorchParameter
+from resnet_compiler.operators.base import Argument, TorchModule, TorchParameter
 
 MAXIMUM_GAP = 16
 """Missing numbers in a Sequential are filled with nn.Identity, up to this many."""
@@ -81,12 +82,36 @@ class Body:
     shortcut_of: str = ""
     support: tuple[str, ...] = ()
 
+    @property
+    def joins_shortcut(self) -> bool:
+        """Whether the add's second input is a value as it is or a module in the slot, and so may differ between
+        instances."""
+        return bool(self.scope.join) and (self.slot is not None or not self.scope.shortcut_layers)
+
+    @property
+    def identity(self) -> str:
+        """What the add takes where no module stands on the shortcut: mostly the block's input, but the first layer of a
+        `shortcut:` whose layers are all absent may read another value."""
+        if self.slot is not None or not self.joins_shortcut:
+            return self.scope.entry
+        return next(step for step in self.steps if step.output == self.scope.join).inputs[1]
+
+    def place(self, value: str) -> int | str:
+        """A value by its place in the body, so that instances can be compared: "input" or the step's number."""
+        if value == self.scope.entry:
+            return "input"
+        return next((i for i, step in enumerate(self.steps) if step.output == value), "shortcut")
+
 
 @dataclass
 class Bodies:
-    """Makes bodies; ``calls`` holds the constructor call of every scope that is done."""
+    """Makes bodies; ``calls`` holds the constructor call of every scope that is done.
+
+    ``chosen`` are the arguments of layers that whoever makes the network may choose, each with the network's parameter.
+    """
 
     graph: Graph
+    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     calls: dict[str, Tree] = field(default_factory=dict)
 
     def body(self, scope: Scope, steps: list[Step], exits: Iterable[str] = ()) -> Body:
@@ -105,7 +130,7 @@ class Bodies:
         """The step of a node."""
         form = node.operator.torch_form(self.graph.input_shapes(node))
         if isinstance(form, TorchModule):
-            tree = new(form.callee, form.arguments)
+            tree = new(form.callee, self._opened(node, form.arguments))
             return Step(
                 path,
                 node.inputs,
@@ -131,6 +156,14 @@ class Bodies:
             operands=form.operands,
             makes_tensor=form.makes_tensor,
             support=form.support or "",
+        )
+
+    def _opened(self, node: Node, arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        """The arguments, with those marked that may be chosen."""
+        chosen = self.chosen.get(node.name, {})
+        return tuple(
+            replace(a, value=Open.of(a.value, chosen[a.name])) if a.name in chosen else a
+            for a in arguments
         )
 
     def _take_slot(self, scope: Scope, steps: list[Step]) -> tuple[Slot | None, list[Step]]:
@@ -240,7 +273,10 @@ def _chain(steps: Sequence[Step], uses: Mapping[str, int], depth: int) -> Tree |
         if after.inputs != (before.output,) or uses[before.output] != 1:
             return None
     plain = all(
-        len(s.path) == depth + 1 and s.input_format == "{}" and s.inputs and not s.starts_at_zero
+        len(s.path) == depth + 1
+        and s.input_format == "{}"
+        and len(s.inputs) == 1
+        and not s.starts_at_zero
         for s in steps
     )
     if not plain:

@@ -17,6 +17,7 @@ from resnet_compiler.emit.pytorch.constructors import (
     Given,
     Literal,
     New,
+    Open,
     Reference,
     Tree,
     leaves,
@@ -40,7 +41,10 @@ class ShapeWords:
 
 @dataclass(frozen=True, slots=True)
 class ClassDefinition:
-    """A class to write. ``body`` has references where instances differ; ``stored`` parameters are used in forward."""
+    """A class to write. ``body`` has references where instances differ; ``stored`` parameters are used in forward.
+
+    ``identity`` is the value of ``body`` that is added where no module stands on the shortcut.
+    """
 
     name: str
     title: str
@@ -53,6 +57,7 @@ class ClassDefinition:
     joins_shortcut: bool
     words: ShapeWords
     sequential: Children | None = None
+    identity: str = ""
 
 
 class Generaliser:
@@ -140,6 +145,8 @@ class Generaliser:
                 arguments.append(replace(given, value=value))
             steps.append(replace(step, arguments=tuple(arguments)))
         optional = bool(with_slot) and len(with_slot) < len(group)
+        plain = next((body for body in group if not body.slot), first)
+        place = plain.place(plain.identity)
         scope = first.scope
         definition = ClassDefinition(
             self._name(self._distinguished(first)),
@@ -150,8 +157,9 @@ class Generaliser:
             tuple(dict.fromkeys(stored)),
             first.slot,
             optional,
-            _joins_shortcut(first),
+            first.joins_shortcut,
             self._shape_words(context, parameters, calls),
+            identity=first.steps[place].output if isinstance(place, int) else scope.entry,
         )
         self.definitions.append(definition)
         for body, row in zip(group, calls, strict=True):
@@ -203,9 +211,10 @@ class Generaliser:
         columns = {p.name: tuple(row[i] for row in rows) for i, p in enumerate(parameters)}
 
         def word(values: tuple[Any, ...], preferred: str) -> str:
-            if len(set(values)) == 1:
-                return str(values[0])
             names = [name for name, column in columns.items() if column == values]
+            is_chosen = any(isinstance(v, Open) for name in names for v in columns[name])
+            if len(set(values)) == 1 and not is_chosen:
+                return str(values[0])
             return preferred if preferred in names else (names[0] if names else "")
 
         def strides(scope: Scope) -> int | None:
@@ -244,29 +253,26 @@ def _chain_of(tree: Tree) -> Children | None:
 
 
 def _groups(bodies: Sequence[Body]) -> list[list[Body]]:
-    """Bodies that can share a class: one block, one structure, and one place for the shortcut where there is any."""
+    """Bodies that can share a class: one block, one structure, and one place for the shortcut to read from, with a module
+    and without one."""
     groups: dict[Any, list[Body]] = {}
     plain: dict[Any, list[Body]] = {}
+    joined: set[Any] = set()
     for body in bodies:
         key = _structure(body)
         if body.slot:
-            source = _local(body, body.slot.source)
+            source = body.place(body.slot.source)
             groups.setdefault((key, body.slot.name, source), []).append(body)
         else:
-            plain.setdefault(key, []).append(body)
-    for key, members in plain.items():
-        home = next((k for k in groups if k[0] == key and len(k) == 3), (key,))
+            plain.setdefault((key, body.place(body.identity)), []).append(body)
+    for own, members in plain.items():
+        free = (k for k in groups if k[0] == own[0] and len(k) == 3 and k not in joined)
+        home = next(free, own)
+        joined.add(home)
         groups.setdefault(home, []).extend(members)
     order = {id(body): index for index, body in enumerate(bodies)}
     ordered = [sorted(group, key=lambda body: order[id(body)]) for group in groups.values()]
     return sorted(ordered, key=lambda group: order[id(group[0])])
-
-
-def _local(body: Body, name: str) -> int | str:
-    """A value by its place in the body, so that instances can be compared: "input" or the step's number."""
-    if name == body.scope.entry:
-        return "input"
-    return next((i for i, step in enumerate(body.steps) if step.output == name), "shortcut")
 
 
 def _structure(body: Body) -> Any:
@@ -285,7 +291,7 @@ def _structure(body: Body) -> Any:
                 else places.get(name, "shortcut")
                 for position, name in enumerate(step.inputs)
             )
-            if _joins_shortcut(body)
+            if body.joins_shortcut
             else tuple(places.get(name, "shortcut") for name in step.inputs),
         )
         for step in body.steps
@@ -293,11 +299,6 @@ def _structure(body: Body) -> Any:
     trees = tuple((name, skeleton(tree)) for name, tree in body.attributes)
     exit_place = places.get(body.scope.exit, "")
     return (body.scope.block, trees, steps, exit_place, body.support)
-
-
-def _joins_shortcut(body: Body) -> bool:
-    """Whether the add's second input is the identity or a module in the slot, and so may differ between instances."""
-    return bool(body.scope.join) and (body.slot is not None or not body.scope.shortcut_layers)
 
 
 def _columns(body: Body) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,21 @@ from typing import Literal as Literal_
 from resnet_compiler.operators.base import REQUIRED, Argument
 
 
+class Open(int):
+    """A number that whoever makes the network may choose: it equals its default, and knows the network's parameter.
+
+    Instances of a class that have one there are told it by a parameter of theirs, so that it comes down from the network.
+    """
+
+    parameter: str
+
+    @classmethod
+    def of(cls, value: int, parameter: str) -> Open:
+        found = cls(value)
+        found.parameter = parameter
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Literal:
     """A value written as its ``repr``."""
@@ -35,7 +50,9 @@ class Given:
 
     @property
     def is_default(self) -> bool:
-        return isinstance(self.value, Literal) and self.value.value == self.default
+        if not isinstance(self.value, Literal) or isinstance(self.value.value, Open):
+            return False
+        return bool(self.value.value == self.default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +113,17 @@ def replace_leaves(tree: Tree, replace: Callable[[], Tree]) -> Tree:
         case Children(kind=kind, keys=keys, modules=modules):
             return Children(kind, keys, tuple(replace_leaves(m, replace) for m in modules))
     return tree
+
+
+def opened(tree: Tree) -> Tree:
+    """The network's own tree: what may be chosen is written as the parameter that it is."""
+    found = iter([value for _, value in leaves(tree)])
+
+    def written() -> Tree:
+        value = next(found)
+        return Reference(value.parameter) if isinstance(value, Open) else Literal(value)
+
+    return replace_leaves(tree, written)
 
 
 def skeleton(tree: Tree) -> Tree:

@@ -23,31 +23,34 @@ SHORTCUT = "<shortcut>"
 
 
 def with_shortcut(
-    entry: str, steps: Sequence[Step], join: str, slot: Slot | None, optional: bool
+    identity: str, steps: Sequence[Step], join: str, slot: Slot | None, optional: bool
 ) -> list[Step]:
-    """The steps with the shortcut as one of them, right after the value it reads, and the add reading it."""
+    """The steps with the shortcut as one of them, right after what it reads, and the add reading it.
+
+    Args:
+        identity: the value that is added where no module stands in the slot.
+        steps, join: of the block's body; the add is the step that gives ``join``.
+        slot: the module's place and the value that it reads; None where no instance has one.
+        optional: whether some instances have no module there.
+    """
     if slot is None:
-        shortcut = Step((SHORTCUT,), (entry,), SHORTCUT, template="{0}")
+        shortcut = Step((SHORTCUT,), (identity,), SHORTCUT, template="{0}")
     elif not optional:
         shortcut = Step((SHORTCUT,), (slot.source,), SHORTCUT, template=f"self.{slot.name}({{0}})")
     else:
         choice = f"{{0}} if self.{slot.name} is None else self.{slot.name}({{1}})"
-        shortcut = Step((SHORTCUT,), (entry, slot.source), SHORTCUT, template=choice)
+        shortcut = Step((SHORTCUT,), (identity, slot.source), SHORTCUT, template=choice)
     result = [
         replace(step, inputs=(step.inputs[0], SHORTCUT)) if step.output == join else step
         for step in steps
     ]
-    source = slot.source if slot else entry
-    after = next((i + 1 for i, step in enumerate(result) if step.output == source), 0)
+    read = (*([slot.source] if slot else []), *([identity] if optional or not slot else []))
+    after = max((i + 1 for i, step in enumerate(result) if step.output in read), default=0)
     return [*result[:after], shortcut, *result[after:]]
 
 
 class Statements:
-    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers.
-
-    ``places`` tells by its output which statement each step is written in, counted from 0; the one behind the last is
-    the statement that the caller makes of `final`.
-    """
+    """Writes steps as statements. ``x`` is the value that runs along; other values are named after their layers."""
 
     def __init__(
         self, variables: Mapping[str, str], steps: Sequence[Step], results: Iterable[str]
@@ -59,10 +62,7 @@ class Statements:
         self._left = Counter(self._uses)
         self._variables = dict(variables)
         self._pending: dict[str, tuple[Step, str]] = {}
-        self._within: dict[str, tuple[str, ...]] = {}
         self.lines: list[str] = []
-        self.count = 0
-        self.places: dict[str, int] = {}
 
     def write(self) -> list[str]:
         """The statements; every result is then held by a variable or can be written by `final`."""
@@ -72,8 +72,6 @@ class Statements:
             self._pending[step.output] = (step, text)
             if not self._stays_pending(step, text, self._steps[index + 1 :]):
                 self._assign(step.output)
-        for name in self._pending:
-            self.places |= dict.fromkeys(self._within[name], self.count)
         return self.lines
 
     def final(self, value: str) -> str:
@@ -91,10 +89,8 @@ class Statements:
                 if name in self._pending:
                     self._assign(name)
             text = _expression(step, [self._operand(name) for name in step.inputs])
-        inside = [name for name in dict.fromkeys(step.inputs) if name in self._pending]
-        self._within[step.output] = (step.output, *(n for i in inside for n in self._within[i]))
-        for name in inside:
-            self._pending.pop(name)
+        for name in dict.fromkeys(step.inputs):
+            self._pending.pop(name, None)
         return text
 
     def _operand(self, name: str) -> tuple[str, str]:
@@ -124,8 +120,6 @@ class Statements:
         target = self._target(step)
         if text != target:
             self.lines += _broken(f"{target} = ", step, text)
-            self.places |= dict.fromkeys(self._within[name], self.count)
-            self.count += 1
         self._variables[name] = target
 
     def _target(self, step: Step) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from resnet_compiler.emit.pytorch.bodies import Body, Step
-from resnet_compiler.emit.pytorch.constructors import Children, Given, New, Reference, Tree
+from resnet_compiler.emit.pytorch.constructors import opened
 from resnet_compiler.emit.pytorch.forward import Statements
 from resnet_compiler.emit.pytorch.layout import fitted, signature
 from resnet_compiler.graph import INPUT, Graph, Node
@@ -16,16 +16,10 @@ from resnet_compiler.operators.base import TorchModule
 from resnet_compiler.operators.layout import Reshape
 from resnet_compiler.shapes import Size
 
-Place = tuple[str, int]
-"""A method's name, and which of its statements; its docstring is one of them."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClassText:
-    """A class ready for the template: every field is source text, but for ``places``.
-
-    Those are where each step of its body is computed, by its output: the method, and which of its statements, from 0.
-    """
+    """A class ready for the template: every field is source text."""
 
     name: str
     base: str
@@ -33,7 +27,6 @@ class ClassText:
     init_head: list[str]
     init_body: list[str]
     forward: list[str]
-    places: Mapping[str, Place] = field(default_factory=dict)
 
     @property
     def lines(self) -> list[str]:
@@ -43,69 +36,72 @@ class ClassText:
 
 def network_class(graph: Graph, body: Body, name: str, last: Sequence[str] = ()) -> ClassText:
     """The class of the whole network. Input (N, in_channels, H, W), output (N, num_classes) or a feature map."""
-    attributes = dict(body.attributes)
     parameters = []
-    if _open_output(graph, attributes):
-        parameters.append(f"num_classes: int = {graph.shape(graph.output)[0]}")
-    if _open_input(graph, attributes):
-        parameters.append(f"in_channels: int = {graph.input_shape[0]}")
+    if _output_layers(graph):
+        parameters.append(f"{CLASSES}: int = {graph.shape(graph.output)[0]}")
+    if _input_layers(graph):
+        parameters.append(f"{CHANNELS}: int = {graph.input_shape[0]}")
     init = ["        super().__init__()"]
-    for attribute, tree in attributes.items():
-        init += fitted(f"self.{attribute} = ", tree, 2)
+    for attribute, tree in body.attributes:
+        init += fitted(f"self.{attribute} = ", opened(tree), 2)
     init += [f"        {line}" for line in last]
     head = signature("def __init__(", ["self", *parameters], ") -> None:", 1)
-    forward, places = _forward(graph, body)
     doc = _doc(graph, len(parameters) > 0, parameters)
-    return ClassText(name, "nn.Module", doc, head, init, forward, places)
+    return ClassText(name, "nn.Module", doc, head, init, _forward(graph, body))
 
 
 # --- what can be chosen when the network is made ---------------------------------------------------------------------
 
 
-def _open_input(graph: Graph, attributes: dict[str, Tree]) -> bool:
-    """Make the input's channels a parameter, where only convolutions and norms of the network itself depend on them."""
+CLASSES, CHANNELS = "num_classes", "in_channels"
+
+
+def chosen_arguments(graph: Graph) -> dict[str, dict[str, str]]:
+    """The arguments of layers that a parameter of the network decides, by layer and argument."""
+    found: dict[str, dict[str, str]] = {}
+    for parameter, layers in ((CLASSES, _output_layers(graph)), (CHANNELS, _input_layers(graph))):
+        for name, argument in layers:
+            found.setdefault(name, {})[argument] = parameter
+    return found
+
+
+def _input_layers(graph: Graph) -> list[tuple[str, str]]:
+    """The layers whose number of channels is the input's, each with the argument; none where others depend on it too."""
     carrying = {INPUT}
-    targets: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
     for node in graph:
         if carrying.isdisjoint(node.inputs):
             continue
-        if _in_scope(graph, node.name) or len(node.inputs) > 1:
-            return False
+        if len(node.inputs) > 1:
+            return []
         if node.operator.word == "conv" and getattr(node.operator, "groups", 1) == 1:
-            targets.append((node.name, "in_channels"))
+            found.append((node.name, "in_channels"))
         elif node.operator.word == "batch_norm":
-            targets.append((node.name, "num_features"))
+            found.append((node.name, "num_features"))
             carrying.add(node.name)
         elif _keeps_channels(graph, node):
             carrying.add(node.name)
         else:
-            return False
-    if graph.output in carrying:
-        return False
-    return _open(attributes, targets, "in_channels")
+            return []
+    return [] if graph.output in carrying else found
 
 
-def _open_output(graph: Graph, attributes: dict[str, Tree]) -> bool:
-    """Make the number of classes a parameter, where the last layer with weights alone decides it."""
+def _output_layers(graph: Graph) -> list[tuple[str, str]]:
+    """The layer of the head that alone decides the number of classes, with its argument; or none."""
     uses = Counter(name for node in graph for name in node.inputs)
     name = graph.output
-    while name != INPUT and uses[name] <= (name != graph.output) and not _in_scope(graph, name):
+    while name != INPUT and uses[name] <= (name != graph.output):
         node = graph[name]
         if node.section != "head":
-            return False
+            return []
         if node.operator.word == "linear":
-            return _open(attributes, [(name, "out_features")], "num_classes")
+            return [(name, "out_features")]
         if node.operator.word == "conv" and getattr(node.operator, "groups", 1) == 1:
-            return _open(attributes, [(name, "out_channels")], "num_classes")
+            return [(name, "out_channels")]
         if not (_keeps_channels(graph, node) or node.operator == Reshape((-1,))):
-            return False
+            return []
         name = node.inputs[0]
-    return False
-
-
-def _in_scope(graph: Graph, name: str) -> bool:
-    parts = name.split(".")
-    return any(".".join(parts[:count]) in graph.scopes for count in range(1, len(parts)))
+    return []
 
 
 def _keeps_channels(graph: Graph, node: Node) -> bool:
@@ -120,83 +116,30 @@ def _keeps_channels(graph: Graph, node: Node) -> bool:
     )
 
 
-def _open(attributes: dict[str, Tree], targets: Sequence[tuple[str, str]], parameter: str) -> bool:
-    """Put a parameter in the place of arguments of layers, named by layer and argument; all of them or none."""
-    changed = dict(attributes)
-    for name, argument in targets:
-        head, *keys = name.split(".")
-        tree = (
-            _with_parameter(changed[head], keys, argument, parameter) if head in changed else None
-        )
-        if tree is None:
-            return False
-        changed[head] = tree
-    attributes.update(changed)
-    return bool(targets)
-
-
-def _with_parameter(tree: Tree, keys: Sequence[str], argument: str, parameter: str) -> Tree | None:
-    if isinstance(tree, Children):
-        if not keys or keys[0] not in tree.keys:
-            return None
-        modules = list(tree.modules)
-        place = tree.keys.index(keys[0])
-        changed = _with_parameter(modules[place], keys[1:], argument, parameter)
-        if changed is None:
-            return None
-        modules[place] = changed
-        return replace(tree, modules=tuple(modules))
-    if not isinstance(tree, New):
-        return None
-    if (
-        keys
-    ):  # nn.Sequential(OrderedDict(…)), nn.ModuleList([…]) and the like: one argument, the children
-        inner = _with_parameter(tree.arguments[0].value, keys, argument, parameter)
-        return inner and replace(tree, arguments=(replace(tree.arguments[0], value=inner),))
-    if all(given.name != argument for given in tree.arguments):
-        return None
-    given = tuple(
-        Given(g.name, Reference(parameter), g.default, g.positional) if g.name == argument else g
-        for g in tree.arguments
-    )
-    return New(tree.callee, given)
-
-
 # --- forward ---------------------------------------------------------------------------------------------------------
 
 
-def _forward(graph: Graph, body: Body) -> tuple[list[str], dict[str, Place]]:
-    """The lines of the methods that compute, and where each step is computed."""
+def _forward(graph: Graph, body: Body) -> list[str]:
+    """The lines of the methods that compute."""
     cuts = _cuts(graph, body)
     if cuts is None:
         statements = Statements({INPUT: "x"}, body.steps, [graph.output])
         lines = [*statements.write(), f"return {statements.final(graph.output)}"]
-        return _method("forward", "Tensor", None, lines), _places("forward", statements, 0)
+        return _method("forward", "Tensor", None, lines)
     stem, stages, head = cuts
     lines = []
-    places: dict[str, Place] = {}
     entry = INPUT
-    count = 1  # statements so far: the docstring
     if stem:
         entry = stem[-1].output
-        written, statements = _piece(INPUT, stem, entry)
-        lines += written
-        places |= _places("forward_features", statements, count)
-        count += statements.count + (statements.final(entry) != "x")
+        lines += _piece(INPUT, stem, entry)
     lines.append("features = []")
-    count += 1
     loop = _loop(graph, stages)
     if loop:
         lines += [*loop, "    x = stage(x)", "    features.append(x)"]
-        outputs = [step.output for steps in stages for step in steps]
-        places |= dict.fromkeys(outputs, ("forward_features", count))
     else:
         for steps in stages:
-            written, statements = _piece(entry, steps, steps[-1].output)
-            lines += [*written, "features.append(x)"]
+            lines += [*_piece(entry, steps, steps[-1].output), "features.append(x)"]
             entry = steps[-1].output
-            places |= _places("forward_features", statements, count)
-            count += statements.count + (statements.final(entry) != "x") + 1
     lines.append("return features")
     result = _method("forward_features", "list[Tensor]", _features_doc(graph), lines)
     exits = [stage.exit for stage in graph.stages]
@@ -210,24 +153,18 @@ def _forward(graph: Graph, body: Body) -> tuple[list[str], dict[str, Place]]:
         variables = {name: f"features[{index}]" for index, name in enumerate(exits)}
     if not head:
         last = ["return self.forward_features(x)[-1]"]
-        return [*result, "", *_method("forward", "Tensor", None, last)], places
+        return [*result, "", *_method("forward", "Tensor", None, last)]
     statements = Statements(variables, head, [graph.output])
     lines = [*opening, *statements.write(), f"return {statements.final(graph.output)}"]
-    places |= _places("forward", statements, len(opening))
-    return [*result, "", *_method("forward", "Tensor", None, lines)], places
+    return [*result, "", *_method("forward", "Tensor", None, lines)]
 
 
-def _places(method: str, statements: Statements, before: int) -> dict[str, Place]:
-    """Where steps are computed, in a method that has so many statements before them."""
-    return {name: (method, before + number) for name, number in statements.places.items()}
-
-
-def _piece(entry: str, steps: Sequence[Step], value: str) -> tuple[list[str], Statements]:
-    """Lines that leave a value in x, and the statements they are of."""
+def _piece(entry: str, steps: Sequence[Step], value: str) -> list[str]:
+    """Lines that leave a value in x."""
     statements = Statements({entry: "x"}, steps, [value])
     lines = statements.write()
     final = statements.final(value)
-    return (lines if final == "x" else [*lines, f"x = {final}"]), statements
+    return lines if final == "x" else [*lines, f"x = {final}"]
 
 
 def _cuts(graph: Graph, body: Body) -> tuple[list[Step], list[list[Step]], list[Step]] | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from textwrap import wrap
@@ -13,10 +12,9 @@ from types import MappingProxyType
 from resnet_compiler.emit.names import IMPORTED_NAMES, SUPPORT_CLASSES, network_class_name
 from resnet_compiler.emit.pytorch.bodies import Bodies, Body, Step, local_path
 from resnet_compiler.emit.pytorch.classes import ClassDefinition, Generaliser
-from resnet_compiler.emit.pytorch.constructors import New
 from resnet_compiler.emit.pytorch.forward import Statements, with_shortcut
 from resnet_compiler.emit.pytorch.layout import WIDTH, fitted, literal, signature
-from resnet_compiler.emit.pytorch.network import ClassText, Place, network_class
+from resnet_compiler.emit.pytorch.network import ClassText, chosen_arguments, network_class
 from resnet_compiler.emit.pytorch.unify import Parameter
 from resnet_compiler.graph import INPUT, Graph, Scope
 from resnet_compiler.operators.base import REQUIRED, TorchModule
@@ -26,41 +24,19 @@ FOLDING = ("self.register_load_state_dict_pre_hook(fold_norms)",)
 """What the constructor of a fused network ends with: it loads what was trained."""
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
-    """The emitted module, and what is needed to find each layer in it. The network itself is the scope "".
-
-    ``bodies`` and ``callees`` are by scope, and the class that ``callees`` names was written from the body that
-    ``written`` has for it. ``places`` are those of `ClassText`, by class. ``members`` stand directly in a scope.
-    """
-
-    text: str
-    bodies: Mapping[str, Body]
-    callees: Mapping[str, str]
-    written: Mapping[str, Body]
-    places: Mapping[str, Mapping[str, Place]]
-    members: Mapping[str, Sequence[str]]
-
-
 def emit_pytorch(graph: Graph, version: str) -> str:
     """The PyTorch module of a graph, as source that `ruff format` leaves as it is.
 
     Its `state_dict` has the graph's names; it imports nothing but torch. Inputs are (N, channels, H, W).
     """
-    return emit_module(graph, version).text
-
-
-def emit_module(graph: Graph, version: str) -> Module:
-    """The same, with where its parts come from."""
     root_name = network_class_name(graph.identity.title)
     generaliser = Generaliser(graph, (*SUPPORT_CLASSES, *IMPORTED_NAMES, root_name))
-    bodies = Bodies(graph)
+    bodies = Bodies(graph, chosen_arguments(graph))
     members = _members(graph)
-    made: dict[str, Body] = {}
     for scopes in _by_level(graph):
         level = [bodies.body(scope, _steps(bodies, scope.name, members)) for scope in scopes]
         for body, call in generaliser.generalise(level):
-            made[body.scope.name], bodies.calls[body.scope.name] = body, call
+            bodies.calls[body.scope.name] = call
     root = bodies.body(
         _root_scope(graph), _steps(bodies, "", members), [s.exit for s in graph.stages]
     )
@@ -71,7 +47,7 @@ def emit_module(graph: Graph, version: str) -> Module:
     support += ["prepared"] if is_fused else []
     texts = [environment().get_template(f"support/{name}.py.j2").render() for name in support]
     code = "\n".join([*texts, *(line for each in (*classes, main) for line in each.lines)])
-    text = (
+    return (
         environment()
         .get_template("model.py.j2")
         .render(
@@ -82,15 +58,6 @@ def emit_module(graph: Graph, version: str) -> Module:
             support=support,
             reset=_reset(graph, generaliser.definitions, root),
         )
-    )
-    return Module(
-        text,
-        {**made, "": root},
-        {name: call.callee for name, call in bodies.calls.items() if isinstance(call, New)}
-        | {"": root_name},
-        {each.name: each.body for each in generaliser.definitions} | {root_name: root},
-        {each.name: each.places for each in (*classes, main)},
-        members,
     )
 
 
@@ -299,7 +266,7 @@ def class_text(definition: ClassDefinition) -> ClassText:
     scope = instance.scope
     if definition.joins_shortcut:
         steps = with_shortcut(
-            scope.entry, steps, scope.join or "", slot, definition.slot_is_optional
+            definition.identity, steps, scope.join or "", slot, definition.slot_is_optional
         )
     statements = Statements({scope.entry: "x"}, steps, [scope.exit])
     lines = [f"        {line}" for line in statements.write()]
@@ -312,8 +279,7 @@ def class_text(definition: ClassDefinition) -> ClassText:
     if len(init) == 1 and not parameters:  # nothing of its own to make
         head, init = [], []
         forward = forward[:]
-    places = {name: ("forward", number) for name, number in statements.places.items()}
-    return ClassText(definition.name, "nn.Module", _doc(definition), head, init, forward, places)
+    return ClassText(definition.name, "nn.Module", _doc(definition), head, init, forward)
 
 
 def _init_head(parameters: Sequence[Parameter]) -> list[str]:

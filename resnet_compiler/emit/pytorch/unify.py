@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resnet_compiler.emit.names import parameter_name, unique
-from resnet_compiler.emit.pytorch.constructors import Given, Literal, Reference, Tree
+from resnet_compiler.emit.pytorch.constructors import Given, Literal, Open, Reference, Tree
 from resnet_compiler.graph import Scope
 from resnet_compiler.operators.base import REQUIRED
 
@@ -51,7 +51,7 @@ def unify(
     replacement: list[Tree] = []
     for cells in zip(*rows, strict=True):
         values = tuple(value for _, value in cells)
-        if all(same(value, values[0]) for value in values):
+        if all(same(value, values[0]) for value in values) and not isinstance(values[0], Open):
             replacement.append(Literal(values[0]))
             continue
         key = tuple((type(value), value) for value in values)
@@ -80,7 +80,7 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: Context, taken:
         if name == "in_channels" and argument not in CHANNEL_ARGUMENTS:
             continue
         if all(
-            same(scope.values.get(name), value)
+            same(scope.values.get(name), int(value) if isinstance(value, Open) else value)
             for scope, value in zip(context.scopes, values, strict=True)
         ):
             candidates.append(parameter_name(name))
@@ -98,7 +98,12 @@ def _parameter_name(hint: str, values: tuple[Any, ...], context: Context, taken:
 
 def _parameter(name: str, values: Sequence[Any], context: Context) -> Parameter:
     kinds = dict.fromkeys(
-        "tuple[int, int]" if isinstance(v, tuple) else type(v).__name__ for v in values
+        "tuple[int, int]"
+        if isinstance(v, tuple)
+        else "int"
+        if isinstance(v, Open)
+        else type(v).__name__
+        for v in values
     )
     annotation = " | ".join(sorted("None" if kind == "NoneType" else kind for kind in kinds))
     default = context.scopes[0].defaults.get(name, REQUIRED)

@@ -75,15 +75,15 @@ class Bottleneck(nn.Module):
 
 
 class ResNetRS50(nn.Module):
-    """Image classifier: (N, 3, H, W) float -> (N, num_classes) logits.
+    """Image classifier: (N, in_channels, H, W) float -> (N, num_classes) logits.
 
     Any H and W.
     """
 
-    def __init__(self, num_classes: int = 1000) -> None:
+    def __init__(self, num_classes: int = 1000, in_channels: int = 3) -> None:
         super().__init__()
         self.conv1 = nn.Sequential(
-            nn.Conv2d(3, 32, 3, 2, 1, bias=False),
+            nn.Conv2d(in_channels, 32, 3, 2, 1, bias=False),
             nn.BatchNorm2d(32),
             nn.ReLU(inplace=True),
             nn.Conv2d(32, 32, 3, padding=1, bias=False),
