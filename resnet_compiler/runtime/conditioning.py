@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-LEAST_OF_MEAN, LEAST_OF_TYPICAL = 1e-3, 1e-2
+LEAST_OF_MEAN, LEAST_OF_TYPICAL = 1e-2, 2e-2
 """A channel's variance is at least this much of its squared mean, and of the layer's mean variance: what hardly changes
 has rounding for a variance, and dividing by it would only show that."""
 

@@ -6,7 +6,7 @@ where the two part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ def first_parting(
     layers = LayerwiseModel(model)
     pool = Pool([image, *source.functions, *(v for m in source.modules.values() for v in m)])
     values: dict[str, Array] = {INPUT: image}
+    why = f"in the source, which stopped: {source.failure}" if source.failure else ""
     compared = 0
     for node in graph:
         if isinstance(node.operator, Parameter):
@@ -58,23 +59,20 @@ def first_parting(
                 return Parting(node.name, node.operator.word, "the ONNX lacks it"), compared
             passed = values[value_name(graph, node.inputs[0])]
             if theirs is not None and not _alike(passed, theirs):
-                return _parted(node, passed, theirs, source.failure), compared
+                return parted(node.name, node.operator.word, passed, theirs, why), compared
             values[name] = passed
             continue
         compared += 1
         try:
             ours, again = layers.run(name, values)
         except Exception as reason:  # whatever a wrong model makes ONNX Runtime say
-            why = f"ONNX Runtime cannot run it: {str(reason).strip().splitlines()[0][:300]}"
-            return Parting(node.name, node.operator.word, why), compared
-        tolerance = LAYER_TOLERANCE
+            return cannot_run(node.name, node.operator.word, reason), compared
         if theirs is None or (not _alike(ours, theirs) and not _has_tensors(graph, node)):
             near = pool.nearest(ours)
             theirs = near if theirs is None or (near is not None and _alike(ours, near)) else theirs
-        if theirs is not None and theirs.shape == ours.shape and not _alike(ours, theirs):
-            tolerance = max(tolerance, ROUNDINGS * relative(again(_moved), ours))
-        if theirs is None or not _alike(ours, theirs, tolerance):
-            return _parted(node, ours, theirs, source.failure), compared
+        far = float("inf") if theirs is None else relative(ours, theirs)
+        if theirs is None or (far > LAYER_TOLERANCE and far > allowed(again, ours)):
+            return parted(node.name, node.operator.word, ours, theirs, why), compared
         values[name] = theirs
     return None, compared
 
@@ -149,28 +147,48 @@ def _moved(values: Array) -> Array:
     return np.asarray(values * (1 + signs))
 
 
-def _parted(node: Node, ours: Array, theirs: Array | None, why: str) -> Parting:
+def allowed(again: Callable[[Callable[[Array], Array]], Array], ours: Array) -> float:
+    """How far a layer may be off where one rounding of what it takes in changes it much."""
+    return ROUNDINGS * relative(again(_moved), ours)
+
+
+def cannot_run(name: str, word: str, reason: Exception) -> Parting:
+    """What there is to say of a layer that ONNX Runtime does not run."""
+    line = str(reason).strip().splitlines()[0][:300]
+    return Parting(name, word, f"ONNX Runtime cannot run it: {line}")
+
+
+def parted(name: str, word: str, ours: Array, theirs: Array | None, why: str) -> Parting:
+    """What there is to say of a layer: the place where its two values are furthest apart.
+
+    Args:
+        name: the layer's.
+        word: its operator's.
+        ours: the ONNX layer's value.
+        theirs: the other; None where there is none.
+        why: where the other is from; the source by default.
+    """
     import numpy as np
 
     if theirs is None or theirs.shape != ours.shape:
         shape = " × ".join(map(str, ours.shape))
-        other = "nothing" if theirs is None else " × ".join(map(str, theirs.shape))
-        said = f"the ONNX gives {shape}, the source {other}" + (f"; {why}" if why else "")
-        return Parting(node.name, node.operator.word, said)
+        other = "nothing of that shape" if theirs is None else " × ".join(map(str, theirs.shape))
+        return Parting(name, word, f"{shape} in the ONNX, {other} {why or 'in the source'}")
     with np.errstate(all="ignore"):
         apart = np.abs(np.asarray(ours, np.float64) - theirs)
     apart[~np.isfinite(apart)] = np.inf
-    at = np.unravel_index(int(apart.argmax()), apart.shape)
-    index = tuple(int(each) for each in at)
-    return Parting(
-        node.name,
-        node.operator.word,
-        why,
-        relative(ours, theirs),
-        index,
-        float(ours[index]),
-        float(theirs[index]),
-    )
+    index = tuple(int(each) for each in np.unravel_index(int(apart.argmax()), apart.shape))
+    values = float(ours[index]), float(theirs[index])
+    return Parting(name, word, why, relative(ours, theirs), index, *values)
 
 
-__all__ = ["LAYER_TOLERANCE", "Pool", "first_parting", "relative", "value_name"]
+__all__ = [
+    "LAYER_TOLERANCE",
+    "Pool",
+    "allowed",
+    "cannot_run",
+    "first_parting",
+    "parted",
+    "relative",
+    "value_name",
+]
