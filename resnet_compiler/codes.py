@@ -76,6 +76,7 @@ WEIGHTS_MISMATCH = Code("RC0512", "the weights are not those of the network")
 NOT_FINITE = Code("RC0513", "weights that are not finite numbers")
 NEW_HEAD = Code("RC0514", "a head that is initialised, not loaded")
 NO_HEAD = Code("RC0515", "a network without a head to give other classes")
+NEGATIVE_VARIANCE = Code("RC0516", "a running variance that no norm can divide by")
 
 # ONNX files looked into
 NOT_ONNX = Code("RC0540", "the file is not an ONNX model")

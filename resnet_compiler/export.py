@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from resnet_compiler import api
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from resnet_compiler.diagnostics import Diagnostic
     from resnet_compiler.quantize import Int8, LayerError, Quantized
+    from resnet_compiler.quantize.keep import Kept
     from resnet_compiler.verify_onnx import Verification
 
 
@@ -47,8 +48,20 @@ class UnverifiedError(Exception):
             what = f"a relative difference of {relative:.2e}"
         else:
             what = "outputs that are not finite"
-        super().__init__(f"{what} is past the tolerance of {bound:.2e}")
+        at = done.verification.parting
+        where = f"; the first layer that differs: {at}" if at is not None else ""
+        super().__init__(f"{what} is past the tolerance of {bound:.2e}{where}{_way_out(done)}")
         self.done = done
+
+
+def _way_out(done: Exported) -> str:
+    """For int8, the layers that would let it pass."""
+    if not done.errors:
+        return ""
+    if done.keep is None:
+        return "; no layers were found that would let it pass if they stayed in float"
+    options = " ".join(f"--keep-float {name}" for name in done.keep.layers)
+    return f"; with these layers in float, too, it is {done.keep.relative:.2e}: {options}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,8 @@ class Exported:
         verification: what was found on running the file; None where it was not run.
         tolerance: the greatest relative difference that was allowed.
         errors: for int8, each layer's error.
+        keep: where an int8 file was refused, layers that would let it pass if they stayed in float; None: none were found.
+        passed: whether the verification was good enough to publish the file; also where it was not run.
     """
 
     sizes: Mapping[pathlib.Path, int]
@@ -70,6 +85,8 @@ class Exported:
     verification: Verification | None
     tolerance: float
     errors: tuple[LayerError, ...]
+    passed: bool = True
+    keep: Kept | None = None
 
 
 def export(
@@ -143,20 +160,43 @@ def export(
 
         def described(sizes: Mapping[pathlib.Path, int]) -> Exported:
             said = found[0] if found else None
-            return Exported(sizes, notes, warnings(), said, bound, errors)
+            passed = said is None or is_good(said)
+            return Exported(sizes, notes, warnings(), said, bound, errors, passed)
 
         def approve(staged: Mapping[pathlib.Path, pathlib.Path]) -> None:
             with _under_their_names(staged) as folder:
                 found.append(run(folder / path.name))
-            if not found[0].relative <= bound:
-                raise UnverifiedError(described({}))
+            if not is_good(found[0]):
+                keep = helping() if quantized is not None else None
+                raise UnverifiedError(replace(described({}), keep=keep))
+
+        def helping() -> Kept | None:
+            """The layers in float with which it would have passed."""
+            from resnet_compiler.quantize.keep import layers_that_help
+            from resnet_compiler.verify_onnx import verify_against
+
+            assert quantized is not None
+
+            def difference(model: onnx.ModelProto) -> float:
+                return verify_against(model.SerializeToString(), exact, quantized.feeds).relative
+
+            given = (quantized.ranges, quantized.scheme, quantized.errors)
+            return layers_that_help(exact, *given, bound, difference)
+
+        def is_good(said: Verification) -> bool:
+            """Within the tolerance; or, where that was not asked for by number, as near as float32 can be."""
+            if tolerance is not None:
+                return said.relative <= bound
+            return said.verdict != "different"
 
         def run(file: pathlib.Path) -> Verification:
             from resnet_compiler.verify_onnx import verify_against, verify_onnx
 
             if quantized is not None:
-                return verify_against(file, exact, quantized.feeds)
-            return verify_onnx(file, graph, values, interface, opset=opset, seed=seed)
+                return verify_against(file, exact, quantized.feeds, bound)
+            return verify_onnx(
+                file, graph, values, interface, opset=opset, seed=seed, tolerance=bound
+            )
 
         sizes = write_all(
             {path.parent / name: content for name, content in files.items()},

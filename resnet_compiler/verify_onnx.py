@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import api
@@ -26,6 +26,9 @@ from resnet_compiler.interface import (
     VALUES,
     Interface,
 )
+from resnet_compiler.runtime.exported import every_value, file_parting, float64_outputs
+from resnet_compiler.runtime.layers import relative
+from resnet_compiler.runtime.verdict import AGREE, DIFFERENT, Parting, Verdict, judge
 from resnet_compiler.settle import Settled, settle
 from resnet_compiler.weights import Array, Value
 
@@ -66,11 +69,23 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was tried, (batch, height, width) of the images each time; what was found for each output; and how it was run."""
+    """What was found on running a file.
+
+    Attributes:
+        tried: (batch, height, width) of the images each time.
+        differences: of each output, from the float32 network.
+        notes: how it was run.
+        verdict: whether the file computes what the network does.
+        parting: for a float32 file that is past its tolerance, the first layer that differs; None where none does.
+        from_float64: for one where each layer agrees, how far the file and the float32 network are from float64, relative.
+    """
 
     tried: tuple[tuple[int, int, int], ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
+    verdict: Verdict = AGREE
+    parting: Parting | None = None
+    from_float64: tuple[float, float] | None = None
 
     @property
     def relative(self) -> float:
@@ -87,6 +102,7 @@ def verify_onnx(
     opset: int = DEFAULT_OPSET,
     images: int = 16,
     seed: int = 0,
+    tolerance: float | None = None,
 ) -> Verification:
     """Run a file and the reference on the same random images, and compare each output.
 
@@ -98,6 +114,8 @@ def verify_onnx(
         opset: the opset it was made with.
         images: how many images to try, or a few more.
         seed: of the images.
+        tolerance: the greatest relative difference that is no matter; None: what is usual for the precision. Where a float32
+            file is past it, its layers are run one by one, and where each agrees, float64 decides (by torch, if it is there).
     """
     import numpy as np
 
@@ -114,11 +132,40 @@ def verify_onnx(
         for session in sessions:  # one at a time: each holds all the weights
             for (given, _), theirs in zip(shown, expected, strict=True):
                 tally.add(_run(session, given), theirs)
-    return Verification(tried, tally.differences(), notes)
+    found = Verification(tried, tally.differences(), notes)
+    bound = TOLERANCES[interface.precision] if tolerance is None else tolerance
+    if found.relative <= bound:
+        return found
+    if interface.precision != "float32":
+        return replace(found, verdict=DIFFERENT)
+    given, ready = shown[0]
+    with _reference_file(settled, graph, weights) as bare_path:
+        values = every_value(bare_path, ready)
+    parting = file_parting(path, graph, given, values)
+    exact = float64_outputs(graph, weights, ready) if parting is None else None
+    if exact is None or not interface.has_head:
+        return replace(found, verdict=DIFFERENT, parting=parting)
+    far = _from_float64(_session(path), given, expected[0], _expected({OUTPUT: exact}, settled))
+    return replace(found, verdict=judge(*far, bound, None), from_float64=far)
+
+
+def _from_float64(
+    session: Any, given: Array, bare: Mapping[str, Array], exact: Mapping[str, Array]
+) -> tuple[float, float]:
+    """How far a file, and the float32 network, are from float64, relative: the greatest of the scores."""
+    ours = _run(session, given)
+    names = [name for name in exact if name != INDICES]
+    return (
+        max(relative(ours[name], exact[name]) for name in names),
+        max(relative(bare[name], exact[name]) for name in names),
+    )
 
 
 def verify_against(
-    path: str | os.PathLike[str], exact: onnx.ModelProto, feeds: Iterable[Mapping[str, Array]]
+    path: str | os.PathLike[str] | bytes,
+    exact: onnx.ModelProto,
+    feeds: Iterable[Mapping[str, Array]],
+    tolerance: float = TOLERANCES["int8"],
 ) -> Verification:
     """Run a file and a model in memory on the same inputs, and compare each output: for int8, whose inputs are images."""
     ours, theirs = _session(path, "fused"), _session(exact.SerializeToString())
@@ -128,7 +175,8 @@ def verify_against(
         is_last = image.dtype.kind == "u" and image.shape[-1] in (1, 3, 4)
         tried.append((len(image), *(image.shape[1:3] if is_last else image.shape[2:4])))
         tally.add(_run(ours, image), _run(theirs, image))
-    return Verification(tuple(tried), tally.differences(), ("run on the calibration images",))
+    found = Verification(tuple(tried), tally.differences(), ("run on the calibration images",))
+    return found if found.relative <= tolerance else replace(found, verdict=DIFFERENT)
 
 
 # --- what is run -----------------------------------------------------------------------------------------------------
@@ -152,7 +200,8 @@ def _file_sessions(
 
 
 @contextmanager
-def _reference_session(settled: Settled, graph: Graph, weights: Value) -> Iterator[Any]:
+def _reference_file(settled: Settled, graph: Graph, weights: Value) -> Iterator[pathlib.Path]:
+    """The bare float32 network of the graph as a file, until it is done with."""
     asked = settled.interface
     bare = Interface(
         size=settled.size or "dynamic", features=asked.features, with_head=asked.has_head
@@ -164,7 +213,13 @@ def _reference_session(settled: Settled, graph: Graph, weights: Value) -> Iterat
         for name, content in files.items():
             with (pathlib.Path(folder) / name).open("wb") as stream:
                 stream.writelines(content)
-        yield _session(pathlib.Path(folder) / "model.onnx", "as it is")
+        yield pathlib.Path(folder) / "model.onnx"
+
+
+@contextmanager
+def _reference_session(settled: Settled, graph: Graph, weights: Value) -> Iterator[Any]:
+    with _reference_file(settled, graph, weights) as path:
+        yield _session(path, "as it is")
 
 
 def _session(model: str | os.PathLike[str] | bytes, how: str = "simplified") -> Any:

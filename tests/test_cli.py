@@ -157,17 +157,29 @@ def test_verify_of_a_good_spec_is_0() -> None:
     sizes = {(each["batch"], each["height"], each["width"]) for each in result["comparisons"]}
     assert len(sizes) >= 3 and any(h % 2 for _, h, _ in sizes), "several batches and an odd size"
     assert all(0 <= each["relative"] <= 1e-4 for each in result["comparisons"])
+    assert (result["verdict"], result["seed"], result["first_difference"]) == ("agree", 0, None)
+    assert result["layers"] > 5
 
 
 @pytest.mark.parametrize("relative", [2e-4, float("inf")])
 def test_verify_of_a_difference_is_3(relative: float, monkeypatch: pytest.MonkeyPatch) -> None:
     from resnet_compiler import verify
+    from resnet_compiler.runtime.verdict import DIFFERENT, Parting
 
-    fine = verify.Comparison(1, 32, 32, 0.0, 1e-6)
-    wrong = verify.Comparison(2, 32, 32, 1.0, relative)
-    monkeypatch.setattr(verify, "verify", lambda *_, **__: (fine, wrong))
-    assert resnetc("verify", "net.yaml").exit_code == UNVERIFIED
-    assert resnetc("verify", "net.yaml", "--json").exit_code == UNVERIFIED
+    wrong = verify.Comparison(2, 32, 32, 1.0, relative, relative, 1e-6)
+    at = Parting("relu", "relu", "", relative, (0, 1, 2, 3), -0.25, 0.0)
+    found = verify.Verified(DIFFERENT, (wrong,), 3, at)
+    monkeypatch.setattr(verify, "verify", lambda *_, **__: found)
+    result = resnetc("verify", "net.yaml")
+    assert result.exit_code == UNVERIFIED
+    assert "net: different" in result.stdout
+    assert "relu (relu): -0.25 in the ONNX, 0 in the source, at [0, 1, 2, 3]" in result.stdout
+    result = resnetc("verify", "net.yaml", "--json")
+    assert result.exit_code == UNVERIFIED
+    said = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert (said["verdict"], said["passed"]) == ("different", False)
+    assert said["first_difference"]["layer"] == "relu"
+    assert said["first_difference"]["onnx"] == -0.25
 
 
 def test_verify_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,6 +222,67 @@ def test_a_file_that_computes_something_else_is_not_published(
     assert (result.exit_code, files()) == (UNVERIFIED, [])
 
 
+def uneven(name: str, tensor: Any) -> Any:
+    """Weights of a network in which one channel is far larger than the others: int8 leaves nothing of these."""
+    values = value(name, tensor)
+    if name in ("layer1.0.bn1.weight", "layer1.0.bn1.bias"):
+        values = values.copy()
+        values[0] = 500
+    if name == "layer1.0.conv2.weight":
+        values = values.copy()
+        values[:, 0] /= 500
+    return values
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile"])
+def test_layers_to_keep_in_float_are_named_where_int8_is_refused(method: str) -> None:
+    save_safetensors(net(), uneven, pathlib.Path("uneven.safetensors"))
+    options = "--weights uneven.safetensors --preprocess --precision int8 --calibration images.npz"
+    given = [
+        *options.split(),
+        "--calibration-method",
+        method,
+        "-o",
+        "m.onnx",
+        "--tolerance",
+        "0.02",
+    ]
+    refused = export(*given)
+    assert (refused.exit_code, "m.onnx" in files()) == (UNVERIFIED, False)
+    way_out = refused.stderr.split("with these layers in float")[1].split(": ", 1)[1].split()
+    assert way_out[::2] == ["--keep-float"] * (len(way_out) // 2)
+    assert "layer1.0.conv2" in way_out and len(way_out) <= 10
+    said = json.loads(export(*given, "--json").stdout)
+    assert said["keep_float"] == way_out[1::2] and said["verification"]["verdict"] == "different"
+    passed = export(*given, *way_out)
+    assert (passed.exit_code, "m.onnx" in files()) == (FINE, True), passed.output
+
+
+def test_where_no_layer_helps_that_is_said() -> None:
+    given = "--precision int8 --calibration images.npz --preprocess -o m.onnx --tolerance 0"
+    refused = export("--weights", "weights.safetensors", *given.split())
+    assert refused.exit_code == UNVERIFIED
+    assert "no layers were found that would let it pass" in refused.stderr
+
+
+def test_a_network_of_one_pixel_is_calibrated() -> None:
+    pathlib.Path("net.yaml").write_text(
+        "name: one\ninput: {channels: 3, height: 1, width: 1}\n"
+        "stages:\n  - body: {block: point, depth: 1}\n"
+        "head:\n  - pool: global_avg_pool\n  - fc: {linear: {out: 4}}\n"
+        "blocks:\n  point: {layers: [conv: {conv: {out: 8, kernel: 1}}, act: relu]}\n"
+    )
+    random = np.random.default_rng(0)
+    np.savez("images.npz", images=random.integers(0, 256, (16, 1, 1, 3), np.uint8))
+    options = "--precision int8 --calibration images.npz --preprocess -o m.onnx"
+    given = options.split()
+    result = export(*given)
+    assert (result.exit_code, "m.onnx" in files()) == (FINE, True), result.output
+    np.savez("images.npz", images=np.full((16, 1, 1, 3), 7, np.uint8))
+    result = export(*given)
+    assert result.exit_code == MISUSE and "each image is the same pixel" in result.stderr
+
+
 def test_without_verification_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify_onnx, "verify_onnx", None)
     result = export("--no-verify", "-o", "m.onnx")

@@ -18,7 +18,7 @@ import resnet_compiler
 from resnet_compiler import Interface, InterfaceError, Preprocess
 from resnet_compiler.images import random_images
 from resnet_compiler.interface import PLAIN
-from resnet_compiler.quantize import Int8, Quantized, quantize
+from resnet_compiler.quantize import Int8, Quantized, calibrate, clipping, quantize
 
 SHAPE = (3, 48, 32)
 
@@ -167,6 +167,48 @@ def test_other_ways_to_find_ranges(
     assert made.worst.relative < 0.3
     assert {e.name for e in made.errors} == {e.name for e in quantized("basic", pictures).errors}
     assert capfd.readouterr().out == ""
+
+
+def activations(name: str, outlier: float) -> Any:
+    """Values like a layer's, with some that are far out."""
+    random = np.random.default_rng(0)
+    normal = random.standard_normal(100_000)
+    values = {"relu": np.maximum(normal, 0), "signed": normal}[name]
+    return np.append(values, [outlier, -outlier][: 1 if name == "relu" else 2])
+
+
+@pytest.mark.parametrize("kind", ["relu", "signed"])
+@pytest.mark.parametrize("outlier", [20.0, 50.0, 300.0])
+def test_what_is_rare_is_clipped(kind: str, outlier: float) -> None:
+    """Both keep the bulk of the values, and neither the outlier; what has no outlier is kept nearly whole."""
+    levels = 255 if kind == "relu" else 128
+    for clip in (clipping.of_percentile, lambda counts: clipping.of_entropy(counts, levels)):
+        counts, _ = np.histogram(abs(activations(kind, outlier)), clipping.BINS, (0, outlier))
+        bound = outlier * clip(counts) / clipping.BINS
+        # no less than the levels, each a bin
+        assert 3.0 < bound < max(7, outlier * (levels + 2) / clipping.BINS), bound
+    counts, _ = np.histogram(np.random.default_rng(0).random(100_000), clipping.BINS, (0, 1))
+    assert clipping.of_percentile(counts) >= 0.999 * clipping.BINS
+    assert clipping.of_entropy(counts, levels) >= 0.99 * clipping.BINS
+
+
+def test_scales_are_smaller_than_those_of_the_extremes(pictures: pathlib.Path) -> None:
+    """One pixel of each image is far out, and the scales of what it reaches follow from it with minmax alone."""
+    model = exact("basic", 18, Interface())
+    images = np.random.default_rng(0).standard_normal((32, *SHAPE), np.float32)
+    images[0, :, 5, 5] = 60
+    feeds = [{"input": images[at : at + 8]} for at in range(0, 32, 8)]
+    plain, percentile, entropy = (
+        calibrate(model, feeds, method)  # type: ignore[arg-type]
+        for method in ("minmax", "percentile", "entropy")
+    )
+    assert plain.keys() == percentile.keys() == entropy.keys()
+    for found in (percentile, entropy):
+        assert found["input"].greatest < plain["input"].greatest / 4
+        assert found["relu"].greatest < 0.8 * plain["relu"].greatest
+        assert all(found[name].greatest <= plain[name].greatest for name in plain)
+        assert all(found[name].least >= plain[name].least for name in plain)
+    assert percentile != entropy
 
 
 def test_each_layers_error(pictures: pathlib.Path) -> None:

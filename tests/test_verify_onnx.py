@@ -10,7 +10,8 @@ import onnx
 import pytest
 from support.architectures import architecture, tried
 
-from resnet_compiler import Interface, Preprocess
+import resnet_compiler
+from resnet_compiler import Interface, Preprocess, api, verify, weights
 from resnet_compiler.api import onnx_files
 from resnet_compiler.verify_onnx import TOLERANCES, Verification, verify_onnx
 
@@ -94,9 +95,17 @@ def dropped_shortcut(model: onnx.ModelProto) -> None:
     node.input[1] = node.input[0]
 
 
-@pytest.mark.parametrize(
-    "change", [changed_weight, changed_mean, changed_resize, swapped_order, dropped_shortcut]
-)
+LAYERS = {
+    changed_weight: "layer2.0.conv2",
+    changed_mean: "conv1",
+    changed_resize: "conv1",
+    swapped_order: None,
+    dropped_shortcut: "layer1.0.add",
+}
+"""The layer at which each must be found; what stands around the network is none of its layers."""
+
+
+@pytest.mark.parametrize("change", LAYERS)
 def test_what_is_wrong_does_not(change: Any, tmp_path: pathlib.Path) -> None:
     asked = Interface(preprocess=RESIZED, top_k=2, features=("layer2",), with_head=True)
     path = write(tmp_path, "basic", asked, 18)
@@ -104,7 +113,52 @@ def test_what_is_wrong_does_not(change: Any, tmp_path: pathlib.Path) -> None:
     model = onnx.load(path)
     change(model)
     onnx.save(model, path)
-    assert verified(path, "basic", asked, 18).relative > 1e-3
+    found = verified(path, "basic", asked, 18)
+    assert found.relative > 1e-3 and found.verdict == "different"
+    wanted = LAYERS[change]
+    assert (found.parting and found.parting.layer) == wanted, found.parting
+
+
+@pytest.mark.parametrize("kind", ["basic", "pre-activation", "squeeze-and-excite"])
+def test_the_first_layer_of_a_folded_file_is_named(kind: str, tmp_path: pathlib.Path) -> None:
+    """Weights of one layer after the other are wrong in the file, whose norms are in the convolutions."""
+    graph = architecture(kind)
+    model = onnx.load_from_string(
+        api.build_onnx(api.fold(graph), weights=tried).SerializeToString()
+    )
+    weighted = [n for n in model.graph.node if n.op_type in ("Conv", "Gemm")]
+    assert len(weighted) > 8
+    for node in weighted[::3]:
+        changed = onnx.ModelProto()
+        changed.CopyFrom(model)
+        tensor = next(t for t in changed.graph.initializer if t.name == node.input[1])
+        values = onnx.numpy_helper.to_array(tensor).copy()
+        values[0] += values.std()
+        tensor.raw_data = values.tobytes()
+        onnx.save(changed, tmp_path / "m.onnx")
+        found = verify_onnx(tmp_path / "m.onnx", graph, tried, images=2)
+        assert found.verdict == "different" and found.parting is not None
+        assert found.parting.layer == node.name, found.parting
+
+
+def test_where_float32_is_far_from_float64_both_figures_are_told(tmp_path: pathlib.Path) -> None:
+    """Without shortcuts and with weights that no training made, rounding grows until nothing is left to compare."""
+    from dataclasses import replace
+
+    graph = resnet_compiler.compile("cifar/plain110")
+    graph = replace(graph, extents=tuple(replace(e, declared=16) for e in graph.extents))
+    network = verify.load_network(graph, lambda name, tensor: weights.tried(name, tensor, 0))
+    verify.prepare(graph, network, 0)
+    state = network.state_dict()
+
+    def value(name: str, tensor: Any) -> Any:
+        return state[name].numpy()
+
+    onnx.save(api.build_onnx(api.fold(graph), weights=value), tmp_path / "m.onnx")
+    found = verify_onnx(tmp_path / "m.onnx", graph, value, images=2)
+    assert found.relative > TOLERANCES["float32"]
+    assert (found.verdict, found.parting) == ("agree as far as float32 can", None)
+    assert found.from_float64 is not None and min(found.from_float64) > TOLERANCES["float32"]
 
 
 def test_an_overflow_of_float16_shows(tmp_path: pathlib.Path) -> None:

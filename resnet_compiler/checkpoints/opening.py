@@ -11,6 +11,7 @@ from resnet_compiler.checkpoints.kinds import kind_of
 from resnet_compiler.checkpoints.mismatch import MOST_LINES, differences, layer_of, mismatch
 from resnet_compiler.checkpoints.names import without_wrappers
 from resnet_compiler.checkpoints.stored import Stored, Tensors, unreadable
+from resnet_compiler.checkpoints.variances import refuse_variances
 from resnet_compiler.diagnostics import Diagnostic, SpecError, error
 from resnet_compiler.graph import Graph
 from resnet_compiler.operators.base import Tensor
@@ -97,7 +98,8 @@ def open_checkpoint(
         unread: layers that no output reads. What the file lacks of them, or has in another shape, is initialised.
 
     Raises:
-        SpecError: the file cannot be read (RC0510), holds more than weights (RC0511), or other ones (RC0512).
+        SpecError: the file cannot be read (RC0510), holds more than weights (RC0511), or other ones (RC0512), or
+            variances that no norm can divide by (RC0516).
     """
     wanted = dict(tensors(graph))
     written = _read(path)
@@ -114,6 +116,7 @@ def open_checkpoint(
     needed = {name: each for name, each in wanted.items() if name not in made}
     if differences(needed, kept):
         raise SpecError([mismatch(path, graph, wanted, stored, written)])
+    refuse_variances(path, graph, kept, unread)
     found = (_new_head(path, graph, fresh, wanted, stored, seed),) if fresh else ()
     checkpoint = Checkpoint(path, kept, seed, found)
     try:

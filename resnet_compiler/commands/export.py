@@ -203,13 +203,20 @@ def _lines(found: Verification) -> list[str]:
         if each.top1 is not None:
             parts.append(f"the same best class for {each.top1:.1%}")
         lines.append(f"  {each.output}: {'; '.join(parts)}")
+    lines.append(f"  {found.verdict}")
+    if found.from_float64 is not None:
+        ours, theirs = found.from_float64
+        lines.append(f"  from float64: this file {ours:.1e}, the float32 network {theirs:.1e}")
     return lines + [f"  note: {note}" for note in found.notes]
 
 
-def _as_dict(found: Verification, tolerance: float) -> dict[str, Any]:
+def _as_dict(found: Verification, done: Exported) -> dict[str, Any]:
     return {
-        "tolerance": tolerance,
-        "passed": found.relative <= tolerance,
+        "tolerance": done.tolerance,
+        "verdict": found.verdict,
+        "passed": done.passed,
+        "first_difference": asdict(found.parting) if found.parting is not None else None,
+        "from_float64": list(found.from_float64) if found.from_float64 is not None else None,
         "tried": [list(each) for each in found.tried],
         "differences": [asdict(each) for each in found.differences],
         "notes": list(found.notes),
@@ -221,6 +228,7 @@ def _summary(graph: Graph, done: Exported) -> dict[str, Any]:
         "name": graph.identity.name,
         "files": {path.as_posix(): size for path, size in done.sizes.items()},
         "notes": list(done.notes),
-        "verification": _as_dict(done.verification, done.tolerance) if done.verification else None,
+        "verification": _as_dict(done.verification, done) if done.verification else None,
+        "keep_float": list(done.keep.layers) if done.keep is not None else None,
         "layer_errors": {each.name: each.relative for each in done.errors},
     }

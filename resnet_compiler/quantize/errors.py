@@ -38,8 +38,8 @@ def layer_errors(
         for output in node.output
         if output.removesuffix(ending) in made
     ]
-    ours = _session(quantized, [f"{name}{ending}" for name in names])
-    theirs = _session(exact, names)
+    ours = session_for(quantized, [f"{name}{ending}" for name in names])
+    theirs = session_for(exact, names)
     squares = np.zeros((2, len(names)))
     for feed in feeds:
         right = theirs.run(names, dict(feed))
@@ -51,7 +51,7 @@ def layer_errors(
     return [LayerError(name, float(each)) for name, each in zip(names, errors, strict=True)]
 
 
-def _session(model: onnx.ModelProto, names: list[str]) -> Any:
+def session_for(model: onnx.ModelProto, names: list[str]) -> Any:
     """A session on a copy of the model that gives these tensors too."""
     import onnx
     import onnxruntime

@@ -51,10 +51,12 @@ def calibration_feeds(
     waiting: list[Array] = []
     count = 0
     is_blank = True
+    first: Array | None = None
     for image in source:
         if not np.isfinite(image).all():
             raise CalibrationError(f"{path}: image {count} holds a value that is not finite")
-        is_blank = is_blank and len(np.unique(image)) <= shape[0]
+        first = image if first is None else first
+        is_blank = is_blank and _tells_nothing(image, first, shape[0])
         if waiting and waiting[0].shape != image.shape:
             yield _feed(waiting)
             waiting = []
@@ -70,7 +72,18 @@ def calibration_feeds(
     if count < (batch or 1):
         raise CalibrationError(f"{path}: {count} images, and the model takes {batch or 1} at once")
     if is_blank:
-        raise CalibrationError(f"{path}: each image is of one colour, and tells nothing of others")
+        same = first is not None and first.size == shape[0]
+        what = "each image is the same pixel" if same else "each image is of one colour"
+        raise CalibrationError(f"{path}: {what}, and tells nothing of others")
+
+
+def _tells_nothing(image: Array, first: Array, channels: int) -> bool:
+    """Whether an image is of one colour; where it is one pixel, whether it is like the first."""
+    import numpy as np
+
+    if image.size == channels:
+        return bool((image == first).all())
+    return len(np.unique(image)) <= channels
 
 
 def _feed(images: list[Array]) -> Feed:

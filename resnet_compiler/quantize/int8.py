@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from resnet_compiler.diagnostics import did_you_mean
 from resnet_compiler.interface import InterfaceError, Preprocess, Problem
-from resnet_compiler.quantize.calibration import Feed, Method, calibrate
+from resnet_compiler.quantize.calibration import Feed, Method, Range, calibrate
 from resnet_compiler.quantize.errors import LayerError, layer_errors
 from resnet_compiler.quantize.images import calibration_feeds
 from resnet_compiler.quantize.placement import WEIGHTED, Scheme, Target, place
@@ -45,16 +44,32 @@ class Int8:
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """An int8 model, each layer's error, and the inputs that it was judged by."""
+    """An int8 model, each layer's error, the inputs that it was judged by, and what it was placed with."""
 
     model: onnx.ModelProto
     errors: tuple[LayerError, ...]
     feeds: tuple[Feed, ...]
+    ranges: Mapping[str, Range]
+    scheme: Scheme
 
     @property
     def worst(self) -> LayerError:
         """The layer that is furthest from its float self."""
         return max(self.errors, key=lambda each: each.relative)
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Calibration images, read anew each time that they are gone through; see `calibration_feeds`."""
+
+    path: pathlib.Path
+    shape: tuple[int, int, int]
+    preprocess: Preprocess | None
+    batch: int | None
+    most: int
+
+    def __iter__(self) -> Iterator[Feed]:
+        return calibration_feeds(self.path, self.shape, self.preprocess, self.batch, self.most)
 
 
 def quantize(
@@ -79,13 +94,14 @@ def quantize(
     """
     scheme = Scheme(given.target, frozenset(_kept(model, given.keep_float)))
 
-    read = partial(calibration_feeds, given.calibration, shape, preprocess, batch, given.images)
-    made = place(model, calibrate(model, read(), given.method), scheme)
-    judged = tuple(islice(read(), JUDGED))
+    images = Images(given.calibration, shape, preprocess, batch, given.images)
+    ranges = calibrate(model, images, given.method)
+    made = place(model, ranges, scheme)
+    judged = tuple(islice(images, JUDGED))
     for entry in made.metadata_props:
         if entry.key == "precision":
             entry.value = "int8"
-    return Quantized(made, tuple(layer_errors(model, made, judged)), judged)
+    return Quantized(made, tuple(layer_errors(model, made, judged)), judged, ranges, scheme)
 
 
 def _kept(model: onnx.ModelProto, names: Sequence[str]) -> list[str]:
