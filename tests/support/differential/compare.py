@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
-from resnet_compiler import Graph, Interface, Measures, build_onnx
+from resnet_compiler import Graph, Interface, Measures, build_onnx, emit_pytorch, fold
+from resnet_compiler.api import emit_inference
 from resnet_compiler.emit.onnx import DEFAULT_OPSET, OPSETS, OUTPUT
 from resnet_compiler.operators.linear import Conv
 from resnet_compiler.operators.normalization import LayerNorm
@@ -87,8 +88,7 @@ def compare(graph: Graph, opset: int = DEFAULT_OPSET) -> tuple[float, bool]:
     """
     sides = make_sides(graph, opset)
     declared: Size = (graph.declared["H"], graph.declared["W"])
-    with doing("building the ONNX for one size"):
-        build_onnx(graph, opset=opset, interface=Interface(size=declared, batch=1))
+    _read_backs(graph, declared, opset)
     _counts(sides, declared)
     _layers(sides, declared)
     draw = random.Random(0)
@@ -101,6 +101,21 @@ def compare(graph: Graph, opset: int = DEFAULT_OPSET) -> tuple[float, bool]:
     _proofs(sides, declared)
     _gradients(sides, declared)
     return worst, settled
+
+
+def _read_backs(graph: Graph, declared: Size, opset: int) -> None:
+    """That what is emitted, read back, is the graph: as it is, folded, fused for inference, and for one size."""
+    with doing("folding"):
+        folded = fold(graph)
+    with doing("reading back the source"):
+        emit_pytorch(graph)
+        emit_pytorch(folded)
+        emit_inference(graph)
+    with doing("reading back the ONNX"):
+        build_onnx(graph, opset=opset)
+        build_onnx(folded, opset=opset)
+    with doing("building the ONNX for one size"):
+        build_onnx(graph, opset=opset, interface=Interface(size=declared, batch=1))
 
 
 def _outputs(sides: Sides, batch: int, size: Size) -> tuple[float, bool]:

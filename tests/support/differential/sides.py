@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler import Graph, verify, weights
-from resnet_compiler.emit.onnx import OUTPUT, check_onnx, emit_onnx
+from resnet_compiler.emit.onnx import OUTPUT, prepare
 from resnet_compiler.graph import INPUT
+from resnet_compiler.interface import PLAIN
 from support import peers
 
 if TYPE_CHECKING:
@@ -98,10 +99,11 @@ def make_sides(graph: Graph, opset: int) -> Sides:
         verify.randomise_statistics(network, image, 0)
     state = network.state_dict()
     with doing("building the ONNX"):
-        model = emit_onnx(graph, lambda name, tensor: state[name].numpy(), "0", opset)
-        check_onnx(model)
-        session = peers.onnx_session(model)
-    return Sides(graph, network, model, session)
+        prepared = prepare(graph, "0", opset, PLAIN)
+        prepared.weights.put_inside(prepared.model, lambda name, tensor: state[name].numpy())
+        prepared.check()
+        session = peers.onnx_session(prepared.model)
+    return Sides(graph, network, prepared.model, session)
 
 
 def agree_in_double(sides: Sides, image: Array, tolerance: float = 1e-6) -> bool:
