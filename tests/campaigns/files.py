@@ -43,6 +43,11 @@ def work(kind: str, changed: int, start: int) -> None:
         print(json.dumps({"number": number, "name": given.name}), flush=True)
         cpu = time.process_time()
         met = meet(kind, given, PATIENCE)
+        if any("it takes over" in each for each in met.wrong):  # or others have the processor
+            cpu = time.process_time()
+            met = meet(kind, given, WAIT / 2)
+            if time.process_time() - cpu > PATIENCE:
+                met.wrong.append(f"it takes over {PATIENCE} s of processor time")
         line = {"exit": met.exit, "seconds": met.seconds, "cpu": time.process_time() - cpu}
         line |= {"grown": met.grown, "wrong": met.wrong, "said": met.said[-400:]}
         print(json.dumps({"number": number, "name": given.name, **line}), flush=True)
