@@ -13,7 +13,7 @@ from support.kinds_of_files import BLOCK, KINDS, NET, USES_BLOCK, invoke, prepar
 from resnet_compiler.console import FINE, MISUSE
 
 ALWAYS = ("a pipe", "a link to /dev/zero", "a link to itself")
-CHOSEN = {"run record": 3, "run checkpoint": 4, "run lock": 1, "run checkpoints": 1}
+CHOSEN = {"run record": 1, "run checkpoint": 3, "run lock": 0, "run checkpoints": 0}
 """How many more of a kind are tried here; 5 of the others."""
 QUICK = [kind for kind in KINDS if kind not in ("calibration picture", "training picture", "array")]
 """Kinds that `test_read.py` does not try in another way."""
@@ -39,7 +39,7 @@ def test_a_share_of_them(kind: str) -> None:
             assert not met.wrong, (given.name, met)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("run lock", "run checkpoints")])
 def test_a_sound_one_is_taken(kind: str, tmp_path: pathlib.Path) -> None:
     """What is refused elsewhere is not refused for something else that is wrong."""
     from support.hostile_contents import sound
@@ -50,8 +50,7 @@ def test_a_sound_one_is_taken(kind: str, tmp_path: pathlib.Path) -> None:
     try:
         path = tmp_path / KINDS[kind].file
         prepared(kind, tmp_path, path)
-        if KINDS[kind].has_contents:
-            path.write_bytes(sound(kind)[0])
+        path.write_bytes(sound(kind)[0])
         code, said = COMMANDS[kind]()
     finally:
         os.chdir(here)

@@ -21,7 +21,7 @@ CIFAR10 = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
-MOST_RECORDS = 2**30
+MOST_RECORDS = 2**28
 """Bytes of a file of CIFAR-10's binary version; its own have 30 million."""
 
 

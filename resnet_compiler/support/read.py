@@ -101,15 +101,18 @@ def beginning(path: os.PathLike[str] | str, most: int, *, follow: bool = True) -
         ReadError: it cannot be read.
     """
     with opened(path, follow=follow) as stream:
-        pieces = []
-        left = most
-        try:
-            # in pieces: what is read counts, not what the file system says
-            while left > 0 and (piece := stream.read(min(left, _STEP))):
-                pieces.append(piece)
-                left -= len(piece)
-        except OSError as reason:
-            _refuse(path, reason)
+        return _bytes(path, stream, most)
+
+
+def _bytes(path: os.PathLike[str] | str, stream: io.BufferedReader, most: int) -> bytes:
+    pieces, left = [], most
+    try:
+        # in pieces: what is read counts, not what the file system says
+        while left > 0 and (piece := stream.read(min(left, _STEP))):
+            pieces.append(piece)
+            left -= len(piece)
+    except OSError as reason:
+        _refuse(path, reason)
     return b"".join(pieces)
 
 
@@ -119,8 +122,11 @@ def content(path: os.PathLike[str] | str, most: int = MOST_TEXT, *, follow: bool
     Raises:
         ReadError: it cannot be read, or has more than ``most`` bytes.
     """
-    data = beginning(path, most + 1, follow=follow)
-    if len(data) > most:
+    with opened(path, follow=follow) as stream:
+        is_large = os.fstat(stream.fileno()).st_size > most
+        # what says that it is small may still be larger: files of the system say that they are empty
+        data = b"" if is_large else _bytes(path, stream, most + 1)
+    if is_large or len(data) > most:
         raise ReadError(path, f"it has more than {most:,} bytes")
     return data
 

@@ -69,7 +69,7 @@ KINDS = {
     "calibration picture": Kind(pathlib.PurePath("pictures/a.png"), (2,), _FOLDERS, ("a PNG",)),
     "training picture": Kind(pathlib.PurePath("classes/a/1.png"), (2,), ("nothing",), ("a PNG",)),
     "array": Kind(pathlib.PurePath("images.npy"), (2,), sound_others=("a NumPy array",)),
-    "CIFAR file": Kind(pathlib.PurePath("cifar/data_batch_1.bin"), (2,)),
+    "CIFAR file": Kind(pathlib.PurePath("cifar/data_batch_1.bin"), (2,), ("nothing",)),
     "checkpoint": Kind(pathlib.PurePath("weights.pt")),
     "ONNX": Kind(pathlib.PurePath("model.onnx")),
     "labels": Kind(pathlib.PurePath("labels.txt"), (2,), is_named=False),
