@@ -58,6 +58,12 @@ def test_files_beside_the_model(size: int | None, words: str, inspector: Inspect
     assert (found.external[0].size, found.external[0].bytes) == (size, 8)
 
 
+def test_a_name_longer_than_names_can_be(inspector: Inspector) -> None:
+    case = pathlib.Path(__file__).parent / "regressions" / "inspect" / "ext_long.onnx"
+    (fault,) = inspector.inspect(str(case)).diagnostics
+    assert fault.code.id == "RC0542" and len(fault.summary) < 500
+
+
 @pytest.mark.parametrize(
     ("key", "number"), [("offset", "-1"), ("offset", "9" * 30), ("length", "12"), ("length", "x")]
 )

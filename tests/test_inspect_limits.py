@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pathlib
 import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 from onnx import TensorProto, helper
+from support.hostile_onnx import file_of
 from support.inspection import faults, look, with_length
 from support.onnx_files import model, node, residual_network, tensor, value
 
+from resnet_compiler.diagnostics import SpecError
+from resnet_compiler.faults import CompilerFault
 from resnet_compiler.inspect.inspection import inspect_file
 from resnet_compiler.inspect.library import Library
 from resnet_compiler.inspect.process import Inspector
+from resnet_compiler.inspect.report import report_dict, report_text
 
+CASES = pathlib.Path(__file__).parent / "regressions" / "inspect"
 X, Y = value("x", [1, 4]), value("y")
 
 
@@ -77,6 +84,70 @@ def test_small_files_are_given_little(inspector: Inspector) -> None:
     )
     assert ["too much memory" in " ".join(each.notes) for each in found.diagnostics] == [True]
     assert found.outputs[0].shape == (2**31,)
+
+
+def test_a_bomb_of_functions_is_not_expanded(inspector: Inspector) -> None:
+    """A kilobyte that calls two of each, eighteen deep."""
+    found = inspector.inspect(str(CASES / "fnbomb18.onnx"))
+    assert "50,000 nodes" in " ".join(found.diagnostics[0].notes)
+    assert found.operators == {"d.f0": 1}
+    assert (found.parameter_count, found.macs) == (None, None)
+
+
+def test_what_takes_too_much_is_refused_in_one_line() -> None:
+    """Many empty nodes, in a process with little memory; the next file has a new one."""
+    nodes = with_length(b"\x3a", b"\x0a\x00" * 300_000)
+    with Inspector(memory=150 * 2**20) as inspector:
+        (fault,) = faults(b"\x08\x08" + nodes, inspector)
+        assert fault.code.id == "RC0101" and "150 MiB of memory or 9 seconds" in fault.summary
+        assert look(residual_network(), inspector).weighted_layers == 4
+
+
+def test_a_call_that_ends_the_process_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the onnx library does where it aborts, or takes all its time: the rest is told all the same."""
+    with Inspector() as inspector:
+        exchange, asked = inspector._exchange, []
+
+        def ends_twice(request: bytes) -> tuple[bytes, bytes, tuple[str, float] | None]:
+            without = json.loads(request)["without"]
+            asked.append(without)
+            if len(without) < 2:
+                return b"", b"", (("strict", "lenient")[len(without)], 0.5)
+            return exchange(request)
+
+        monkeypatch.setattr(inspector, "_exchange", ends_twice)
+        found = look(residual_network(), inspector)
+        assert asked == [[], ["strict"], ["strict", "lenient"]]
+        assert [each.code.id for each in found.diagnostics] == ["RC0543"]
+        assert found.outputs[0].shape == (1, 5) and found.parameter_count == 759
+
+
+def test_a_fault_of_ours_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Inspector() as inspector:
+        monkeypatch.setattr(inspector, "_exchange", lambda _: (b"fault", b"KeyError: 'x'", None))
+        with pytest.raises(CompilerFault, match="KeyError"):
+            look(residual_network(), inspector)
+
+
+def test_a_pipe_is_not_waited_for(inspector: Inspector) -> None:
+    os.mkfifo("pipe.onnx")
+    with pytest.raises(SpecError, match="not a regular file"):
+        inspector.inspect("pipe.onnx")
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_files_that_are_wrong_on_purpose(number: int, inspector: Inspector) -> None:
+    """Two of each kind, smaller than those of the campaign."""
+    kind, content = file_of(number, scale=0.02)
+    pathlib.Path("model.onnx").write_bytes(content)
+    try:
+        found = inspector.inspect("model.onnx")
+    except SpecError as failure:
+        assert {each.code.id for each in failure.diagnostics} <= {"RC0101", "RC0540", "RC0541"}, (
+            kind
+        )
+    else:
+        assert report_text(found, layers=True) and report_dict(found, layers=True)
 
 
 def test_many_layers_of_one_weight_take_no_longer(inspector: Inspector) -> None:

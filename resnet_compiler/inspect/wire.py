@@ -74,6 +74,7 @@ def open_model(path: str) -> OnnxFile:
 
     Raises:
         SpecError: it cannot be read, or is no ONNX model.
+        MemoryError: it takes more than there is.
     """
     import onnx
     from google.protobuf.message import DecodeError, EncodeError
@@ -93,7 +94,9 @@ def open_model(path: str) -> OnnxFile:
         raise SpecError([error(codes.UNREADABLE_FILE, f"cannot read {path}: {why}")]) from None
     except WireError as reason:
         raise _not_onnx(path, str(reason)) from None
-    except (DecodeError, EncodeError):
+    except (DecodeError, EncodeError) as reason:
+        if "alloc" in str(reason):  # protobuf's word for it; the bytes may be as they should
+            raise MemoryError from None
         raise _not_onnx(path, "its bytes do not decode as the format has them") from None
     if not status.st_size:
         raise _not_onnx(path, "it is empty")

@@ -88,6 +88,8 @@ def hostile(start: int, count: int, fresh: int) -> int:
                 wrong += 1
                 print(f"WRONG: {label}: {outcome}, {took:.1f} s, {peak // MIB} MB", flush=True)
             outcomes[outcome] += 1
+            if (number - start) % 20 == 19:
+                print(f"{number - start + 1} files, {wrong} wrong", flush=True)
     print(dict(outcomes))
     for name, (figure, label) in worst.items():
         print(f"most {name}: {figure:.1f}, file {label}")
