@@ -1,7 +1,8 @@
-"""Python's own parser, for expressions of specs and for emitted source: one text at a time, whatever threads there are.
+"""Python's own parser, for expressions of specs and for emitted source: one text at a time, for programs with threads.
 
 Some releases of CPython, 3.11.7 among them, count the depth of all trees under construction in one place: two threads that
-parse at once can get a SystemError for texts that are fine (python/cpython#106905).
+parse at once can get a SystemError for texts that are fine (python/cpython#106905). This keeps the threads of a program
+that compiles in several from each other; it cannot help where other code parses too, so `serve` compiles in a process.
 """
 
 from __future__ import annotations

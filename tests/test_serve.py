@@ -174,7 +174,7 @@ def test_no_path_leads_to_a_file(server: Server, path: str) -> None:
 
 
 def test_a_page_that_was_not_opened_is_not_there(server: Server) -> None:
-    for name in ("page", "data", "model.py", "model.onnx"):
+    for name in ("page", "data", "good", "model.py", "model.onnx"):
         assert server.answer(f"/live/guessed/{name}")[0] == 404
     for name in ("docs", "redoc", "openapi.json"):
         assert server.answer(f"/{name}")[0] == 404
@@ -292,7 +292,7 @@ def test_only_a_regular_file_of_bounded_size_is_opened(
     tmp_path: pathlib.Path, make: Any, said: str
 ) -> None:
     make(tmp_path / "it.yaml")
-    done = resnetc("serve", "it.yaml", "--port", "0", folder=tmp_path, patience=60)
+    done = resnetc("serve", "it.yaml", "--port", "0", folder=tmp_path, patience=300)
     assert done.exit == 2 and said in done.stderr and not done.stdout
     assert "Traceback" not in done.stderr and done.peak < 300 * MIB
 

@@ -318,6 +318,27 @@ def test_a_page_outlives_the_process_that_compiles(opened: tuple[Page, Server]) 
     expect(page.locator(".finding")).to_have_count(0)
 
 
+def test_a_frame_that_is_loaded_anew_has_the_network_before(opened: tuple[Page, Server]) -> None:
+    page, _ = opened
+    misspell(page)
+    expect(page.locator("iframe.stale")).to_have_count(1)
+    page.evaluate(
+        """() => {
+            const inner = document.querySelector("iframe").contentWindow;
+            inner.isBefore = true;
+            inner.location.reload();
+        }"""
+    )
+    page.wait_for_function(
+        """() => {
+            const inner = document.querySelector("iframe").contentWindow;
+            return !inner.isBefore && inner.resnetc;
+        }"""
+    )
+    expect(frame(page).locator("#totals")).to_contain_text(parameters_of(NET))
+    expect(page.locator("iframe.stale")).to_have_count(1)
+
+
 def test_hostile_text_stays_text(opened: tuple[Page, Server]) -> None:
     page, _ = opened
     hostile = "<img src=x onerror=alert(1)><script>alert(2)</script>"

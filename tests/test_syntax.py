@@ -1,4 +1,4 @@
-"""Parsing in several threads at once, as the pages of `serve` do."""
+"""Parsing in several threads at once, as a program may that compiles in several."""
 
 from __future__ import annotations
 

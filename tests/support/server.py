@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-PATIENCE = 60
+PATIENCE = 180
 """Seconds after which a server that does not begin or end is given up; it takes a few."""
 
 
