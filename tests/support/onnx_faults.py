@@ -204,15 +204,14 @@ def names_exchanged(model: Any, draw: Any, owner: Any) -> Any:
 # --- attributes -------------------------------------------------------------------------------------------------------
 
 
-def _default(node: onnx.NodeProto, name: str, opset: int) -> Any:
+def _default(node: onnx.NodeProto, name: str, value: Any, opset: int) -> Any:
     """What stands for an attribute that is left out, by the specification."""
     schema = defs.get_schema(node.op_type, opset, node.domain)
     default = schema.attributes[name].default_value
     if default.type != AttributeProto.UNDEFINED:
         return helper.get_attribute_value(default)
-    kernel = next((a for a in node.attribute if a.name == "kernel_shape"), None)
-    axes = len(kernel.ints) if kernel is not None else 0
-    return {"strides": [1] * axes, "dilations": [1] * axes, "pads": [0] * 2 * axes}.get(name)
+    per_axis = {"strides": 1, "dilations": 1, "pads": 0}
+    return [per_axis[name]] * len(value) if name in per_axis else None
 
 
 def attribute_left_out(model: Any, draw: Any, owner: Any) -> Any:
@@ -226,7 +225,7 @@ def attribute_left_out(model: Any, draw: Any, owner: Any) -> Any:
                 ("Softmax", "axis"),  # the last one is the same for a list of classes
                 ("TopK", "axis"),
             )
-            if not is_free and _default(node, each.name, opset) != value:
+            if not is_free and _default(node, each.name, value, opset) != value:
                 places.append((node, each))
     if not places:
         return None
