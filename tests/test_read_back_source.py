@@ -10,7 +10,6 @@ import inspect
 import os
 import pathlib
 import sys
-from collections import Counter
 from functools import cache
 
 import pytest
@@ -75,7 +74,7 @@ def test_an_odd_structure(name: str) -> None:
     api.emit_pytorch(graph), api.emit_pytorch(api.fold(graph)), api.emit_inference(graph)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_networks(seed: int) -> None:
     graphs = [compile_text(random_graph(seed)), compile_text(random_instances(seed))]
     graphs += [g for n in range(5) if (g := case_number(5 * seed + n).compile().graph)]
@@ -86,19 +85,22 @@ def test_random_networks(seed: int) -> None:
 # --- a fault is found, and its layer named -----------------------------------------------------------------------------
 
 PLANTED = {
-    "imagenet/resnet18": 40,
-    "cifar/preact_resnet164": 30,
-    "timm/test_resnet": 40,
-    "timm/resnetblur18": 40,
-    "timm/ecaresnet26t": 30,
-    "cifar/resnet20": 30,
+    "imagenet/resnet18": 22,
+    "cifar/preact_resnet164": 16,
+    "timm/test_resnet": 22,
+    "timm/resnetblur18": 22,
+    "timm/ecaresnet26t": 16,
+    "cifar/resnet20": 16,
 }
 MORE = (
     *("timm/resnetv2_50d_frn", "timm/resnetv2_50d_gn", "timm/resnetv2_50x1_bit", "timm/resnetrs50"),
     *("timm/senet154", "timm/resnet50_gn", "cifar/resnet20_b", "imagenet/resnext50_32x4d"),
     *("timm/resnetv2_50d_evos", "timm/resnetaa50d", "imagenet/resnet34_a", "lab/resnet20_nonorm"),
 )
-KINDS_IN_ALL: Counter[str] = Counter()
+
+
+def seed_of(name: str, form: str) -> int:
+    return 3 * len(name) + FORMS.index(form)
 
 
 def complaints(graph: Graph, planted: list[Fault], text: str) -> list[str]:
@@ -120,7 +122,7 @@ def complaints(graph: Graph, planted: list[Fault], text: str) -> list[str]:
 def test_planted_faults(name: str, form: str) -> None:
     graph = graph_of(name, form)
     text = emit_pytorch(graph, "1")
-    planted = faults(text, seed=len(name), count=10**6 if ALL else PLANTED[name])
+    planted = faults(text, seed_of(name, form), count=10**6 if ALL else PLANTED[name])
     assert complaints(graph, planted, text) == []
 
 
@@ -129,7 +131,7 @@ def test_the_faults_are_many_and_of_many_kinds() -> None:
         fault.kind
         for name, count in PLANTED.items()
         for form in FORMS
-        for fault in faults(emit_pytorch(graph_of(name, form), "1"), len(name), count)
+        for fault in faults(emit_pytorch(graph_of(name, form), "1"), seed_of(name, form), count)
     ]
     kinds = {kind.split(" of ")[0] for kind in planted}
     assert len(planted) >= 300
@@ -165,7 +167,7 @@ def replaced(text: str, before: str, after: str) -> str:
         (("n: {batch_norm: {eps: 0.001}}",), "eps=0.001", "eps=0.002", "n", "eps"),
         (("n: {batch_norm: {momentum: 0.2}}",), "momentum=0.2", "momentum=0.3", "n", "momentum"),
         (("n: {leaky_relu: {slope: 0.3}}",), "0.3", "0.2", "n", "slope"),
-        (("s: {scale: {factor: 2, offset: 3}}",), "x * 2 + 3", "x * 3 + 2", "s", "factor"),
+        (("s: {scale: {factor: 2, offset: 3}}",), "x * 2.0 + 3.0", "x * 3.0 + 2.0", "s", "factor"),
         (
             ("p: {part: {index: 1, of: 4}}",),
             *("chunk(4, 1)[1]", "chunk(4, 1)[0]", "p", "index"),
@@ -196,7 +198,7 @@ def test_two_dropouts_are_not_one() -> None:
     )
     text = emit_pytorch(graph, "1")
     assert difference(graph, text) is None
-    told = difference(graph, replaced(text, "a + self.dropout(x)", "a + a"))
+    told = difference(graph, replaced(text, "return a + x", "return a + a"))
     assert told is not None and told.layer.endswith((".b", ".sum"))
 
 
@@ -393,15 +395,14 @@ def test_every_attribute_counts(operator: type) -> None:
     expectations = Expectations(Steps())
 
     def meaning(op: object) -> object:
-        found = expectations._make(op, [shape, shape][: operator.arity or 2])  # type: ignore[arg-type]
-        return found
+        return expectations._make(op, [shape, shape][: operator.arity or 2])
 
     for field in dataclasses.fields(operator):
         value = getattr(base, field.name)
-        if (operator.word, field.name) in INERT or (operator.word, field.name) == ("part", "of"):
+        if (operator.word, field.name) in INERT:
             continue
         if isinstance(value, tuple):
-            others = [tuple(each + 2 if each > 0 else each for each in value)]
+            others = [tuple(each + 1 if each >= 0 else each for each in value)]
         elif isinstance(value, str):
             others = [w for w in field.metadata.get("words", ()) if w != value] or ["sum"]
         else:
@@ -410,10 +411,11 @@ def test_every_attribute_counts(operator: type) -> None:
             others = [16]
         if field.name == "groups":
             others = [4]
+        own = base
+        if (operator.word, field.name) == ("reduce", "groups"):  # which only this one reads
+            own = dataclasses.replace(base, over="groups")
+        if (operator.word, field.name) in (("part", "start"), ("part", "stop")):
+            own, others = dataclasses.replace(base, index=None), [5]
         for other in others:
-            changed = dataclasses.replace(base, **{field.name: other})
-            if operator.word == "reduce" and field.name == "groups":
-                changed = dataclasses.replace(changed, over="groups")
-                assert meaning(changed) != meaning(dataclasses.replace(base, over="groups"))
-            else:
-                assert meaning(changed) != meaning(base), field.name
+            changed = dataclasses.replace(own, **{field.name: other})
+            assert meaning(changed) != meaning(own), field.name

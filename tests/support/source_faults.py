@@ -293,8 +293,10 @@ def faults(text: str, seed: int, count: int) -> list[Fault]:
     for found in kinds.values():
         chance.shuffle(found)
     chosen: list[Fault] = []
+    order = sorted(kinds)
+    chance.shuffle(order)
     while len(chosen) < count and any(kinds.values()):
-        for found in kinds.values():
+        for found in (kinds[kind] for kind in order):
             if found and len(chosen) < count:
                 chosen.append(found.pop())
     return chosen
