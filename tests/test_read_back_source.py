@@ -99,8 +99,12 @@ MORE = (
 )
 
 
-def seed_of(name: str, form: str) -> int:
-    return 3 * len(name) + FORMS.index(form)
+@cache
+def planted_in(name: str, form: str) -> list[Fault]:
+    """The faults planted in one form of a spec's source."""
+    count = 10**6 if ALL else PLANTED[name]
+    seed = 3 * len(name) + FORMS.index(form)
+    return faults(emit_pytorch(graph_of(name, form), "1"), seed, count)
 
 
 def complaints(graph: Graph, planted: list[Fault], text: str) -> list[str]:
@@ -121,18 +125,11 @@ def complaints(graph: Graph, planted: list[Fault], text: str) -> list[str]:
 @pytest.mark.parametrize("name", [*PLANTED, *MORE] if ALL else PLANTED)
 def test_planted_faults(name: str, form: str) -> None:
     graph = graph_of(name, form)
-    text = emit_pytorch(graph, "1")
-    planted = faults(text, seed_of(name, form), count=10**6 if ALL else PLANTED[name])
-    assert complaints(graph, planted, text) == []
+    assert complaints(graph, planted_in(name, form), emit_pytorch(graph, "1")) == []
 
 
 def test_the_faults_are_many_and_of_many_kinds() -> None:
-    planted = [
-        fault.kind
-        for name, count in PLANTED.items()
-        for form in FORMS
-        for fault in faults(emit_pytorch(graph_of(name, form), "1"), seed_of(name, form), count)
-    ]
+    planted = [each.kind for name in PLANTED for form in FORMS for each in planted_in(name, form)]
     kinds = {kind.split(" of ")[0] for kind in planted}
     assert len(planted) >= 300
     assert kinds >= {

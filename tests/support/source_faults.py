@@ -10,7 +10,7 @@ import ast
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from resnet_compiler.emit.names import SUPPORT_CLASSES
 from resnet_compiler.emit.pytorch.read_back import ReadBack
@@ -22,15 +22,24 @@ ACTIVATIONS = ("ReLU", "SiLU", "Hardswish", "Hardsigmoid", "Sigmoid", "GELU")
 
 @dataclass(frozen=True)
 class Fault:
-    """One change: what kind, where, and the source with it."""
+    """One change: what kind, in which lines and class, and what is written in the place of what.
+
+    ``source`` is the emitted one, and ``span`` the bytes of it that are replaced.
+    """
 
     kind: str
     lines: tuple[int, int]
     before: str
     after: str
-    text: str
     owner: str
-    """The class in which it stands."""
+    source: bytes
+    span: tuple[int, int]
+
+    @property
+    def text(self) -> str:
+        """The source with the fault."""
+        start, end = self.span
+        return (self.source[:start] + self.after.encode() + self.source[end:]).decode()
 
 
 class Planter:
@@ -38,7 +47,9 @@ class Planter:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.lines = text.encode().split(b"\n")
+        self.raw = text.encode()
+        lengths = [len(line) + 1 for line in self.raw.split(b"\n")]
+        self.starts = [0, *accumulate(lengths)]
         self.tree = ast.parse(text)
         self.classes = [each for each in self.tree.body if isinstance(each, ast.ClassDef)]
         self.own = [each for each in self.classes if each.name not in HELPERS]
@@ -56,22 +67,22 @@ class Planter:
 
     # --- writing ---
 
-    def _offset(self, line: int, column: int) -> int:
-        return sum(len(each) + 1 for each in self.lines[: line - 1]) + column
+    def _span(self, node: ast.AST) -> tuple[int, int]:
+        assert isinstance(node, ast.expr | ast.stmt | ast.keyword)
+        start = self.starts[node.lineno - 1] + node.col_offset
+        return start, self.starts[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
 
     def _source(self, node: ast.AST) -> str:
-        return ast.get_source_segment(self.text, node) or ""
+        start, end = self._span(node)
+        return self.raw[start:end].decode()
 
-    def _change(self, kind: str, node: ast.expr | ast.stmt, after: str) -> Iterator[Fault]:
+    def _change(
+        self, kind: str, node: ast.expr | ast.stmt | ast.keyword, after: str
+    ) -> Iterator[Fault]:
         before = self._source(node)
-        if before == after:
-            return
-        raw = self.text.encode()
-        start = self._offset(node.lineno, node.col_offset)
-        end = self._offset(node.end_lineno or 0, node.end_col_offset or 0)
-        text = (raw[:start] + after.encode() + raw[end:]).decode()
-        span = (node.lineno, node.end_lineno or node.lineno)
-        yield Fault(kind, span, before, after, text, self.owner)
+        if before != after:
+            lines = (node.lineno, node.end_lineno or node.lineno)
+            yield Fault(kind, lines, before, after, self.owner, self.raw, self._span(node))
 
     def _swap(self, kind: str, call: ast.expr, a: ast.expr, b: ast.expr) -> Iterator[Fault]:
         """Two pieces of an expression in each other's place."""
