@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from resnet_compiler.emit.pytorch.read_back.chosen import compare_choices
 from resnet_compiler.emit.pytorch.read_back.comparing import Comparison
 from resnet_compiler.emit.pytorch.read_back.constructing import construct
 from resnet_compiler.emit.pytorch.read_back.flat import Flat
@@ -91,6 +92,7 @@ def _read(graph: Graph, text: str, file: str) -> ReadBack:
     flat = Flat.of(program_of(world, root.template))
     comparison = Comparison(graph, tree, flat, steps, file)
     comparison.run()
+    compare_choices(graph, world, definition, tree, file)
     return ReadBack(tree, flat, comparison.numbers)
 
 

@@ -67,6 +67,7 @@ class Comparison:
             self._node(node, expected[node.name])
         self._outputs(self.flat.output, self.flat.features)
         self._rest()
+        self._names()
         self._overwritten(self.flat.output, self.flat.features)
         self._hooks()
 
@@ -227,6 +228,17 @@ class Comparison:
             if number not in self.taken and step is not None:
                 name = self.flat.paths[number] or self._value(number)
                 self.differs(name, "layer", NOTHING, self._text(step, self.flat.inputs[number]))
+
+    def _names(self) -> None:
+        """A module that one layer calls has that layer's name; those that several share may have any."""
+        times = self.flat.times()
+        for node in self.graph:
+            number = self.numbers[node.name]
+            if number in map(self.numbers.__getitem__, node.inputs):
+                continue
+            path, _ = self.flat.call(number, node.name)
+            if path and path != node.name and times[path] == 1 and path not in self.graph.nodes:
+                self.differs(node.name, "name", node.name, path)
 
     def _overwritten(self, output: Any, features: Any) -> None:
         """Nothing reads a value that was overwritten, and no gradient needs it."""

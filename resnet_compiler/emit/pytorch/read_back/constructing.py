@@ -53,7 +53,7 @@ class Constructor(Evaluator):
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
-            case ast.Expr(value=ast.Constant()):
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.Expr(value=value):
                 self.evaluate(value)
@@ -94,6 +94,16 @@ class Constructor(Evaluator):
             raise UnreadableError("no module and no constant", lines)
 
     # --- attributes and calls ---
+
+    def places(self, callee: Any) -> Sequence[str] | None:
+        match callee:
+            case Definition():
+                return [name for name, _ in _signature(self.world, callee)]
+            case Dotted(name="torch.nn.Sequential" | "collections.OrderedDict"):
+                return ()
+            case Method(name="__init__"):
+                return ()
+        return None
 
     def attribute(self, reference: Reference, name: str) -> Any:
         template = reference.template

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from resnet_compiler.emit.pytorch.read_back import functions
-from resnet_compiler.emit.pytorch.read_back.steps import Lines, Step, UnreadableError
+from resnet_compiler.emit.pytorch.read_back.steps import Lines, Step, UnreadableError, within
 from resnet_compiler.emit.pytorch.read_back.values import (
     Chunks,
     Dotted,
@@ -89,6 +89,10 @@ class Evaluator:
     def attribute(self, reference: Reference, name: str) -> Any:
         raise NotImplementedError
 
+    def places(self, callee: Any) -> Sequence[str] | None:
+        """What the arguments of a call are called, if they are modules: for messages. None where they cannot be any."""
+        return None
+
     def tensor(self, value: Any) -> Any:
         """A learned tensor that is named as the value that it is; anything else as it is."""
         return value
@@ -123,17 +127,14 @@ class Evaluator:
 
     def _call(self, node: ast.Call) -> Any:
         callee = self.evaluate(node.func)
-        given: list[Any] = []
-        for each in node.args:
-            if isinstance(each, ast.Starred):
-                given += self._iterable(each.value)
-            else:
-                given.append(self.evaluate(each))
+        names = self.places(callee)
+        given = self._elements(node.args, names)
         named = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise UnreadableError(f"`{ast.unparse(node)}`", lines_of(node))
-            named[keyword.arg] = self.evaluate(keyword.value)
+            with within(keyword.arg if names is not None else ""):
+                named[keyword.arg] = self.evaluate(keyword.value)
         try:
             return self.call(callee, tuple(given), named, lines_of(node))
         except UnreadableError as fault:
@@ -141,18 +142,22 @@ class Evaluator:
             raise
 
     def _tuple(self, node: ast.Tuple) -> Any:
-        return tuple(self._elements(node.elts))
+        return tuple(self._elements(node.elts, None))
 
     def _list(self, node: ast.List) -> Any:
-        return self._elements(node.elts)
+        return self._elements(node.elts, None if self.program else ())
 
-    def _elements(self, nodes: list[ast.expr]) -> list[Any]:
+    def _elements(self, nodes: list[ast.expr], names: Sequence[str] | None) -> list[Any]:
+        """The values of expressions in a row. ``names`` are those that their modules get, or the numbers in their place."""
         found: list[Any] = []
         for each in nodes:
-            if isinstance(each, ast.Starred):
-                found += self._iterable(each.value)
-            else:
-                found.append(self.evaluate(each))
+            number = len(found)
+            name = "" if names is None else names[number] if number < len(names) else str(number)
+            with within("" if _holds_members(each) else name):
+                if isinstance(each, ast.Starred):
+                    found += self._iterable(each.value)
+                else:
+                    found.append(self.evaluate(each))
         return found
 
     def _dict(self, node: ast.Dict) -> Any:
@@ -160,7 +165,9 @@ class Evaluator:
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
                 raise UnreadableError(f"`{ast.unparse(node)}`", lines_of(node))
-            found[self.evaluate(key)] = self.evaluate(value)
+            name = self.evaluate(key)
+            with within(str(name)):
+                found[name] = self.evaluate(value)
         return found
 
     def _iterable(self, node: ast.expr) -> list[Any]:
@@ -255,6 +262,13 @@ class Evaluator:
     def _slice(self, node: ast.Slice) -> Any:
         parts = (node.lower, node.upper, node.step)
         return slice(*(None if part is None else self.evaluate(part) for part in parts))
+
+
+def _holds_members(node: ast.expr) -> bool:
+    """Whether an expression is brackets around the members of a container, and so no member itself."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "OrderedDict"
+    return isinstance(node, ast.List | ast.Dict)
 
 
 def _are_numbers(*values: Any) -> bool:

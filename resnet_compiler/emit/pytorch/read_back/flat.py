@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,12 @@ class Flat:
         found: list[tuple[str, Lines | None]] = [(self.paths[number], self.lines[number])]
         found += self.again.get(number, ())
         return next((each for each in found if each[0] == name), found[0])
+
+    def times(self) -> Counter[str]:
+        """How often each layer is called, by its path."""
+        found = Counter(path for path in self.paths if path)
+        found.update(path for calls in self.again.values() for path, _ in calls if path)
+        return found
 
     def _play(
         self, program: Program, prefix: str, given: tuple[int, ...], lines: Lines | None

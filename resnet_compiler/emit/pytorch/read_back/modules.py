@@ -61,7 +61,7 @@ def bound(
     names = {name for name, _ in signature}
     for name, value in named.items():
         if name not in names or name in found:
-            raise UnreadableError(f"{callee} cannot take {name}={value!r} there")
+            raise UnreadableError(f"{callee} cannot take {name} there")
         found[name] = value
     for name, default in signature:
         if name not in found:

@@ -42,11 +42,11 @@ class UnreadableError(Exception):
 
 @contextmanager
 def within(part: str) -> Iterator[None]:
-    """Say of what cannot be read that it stands in this attribute."""
+    """Say of what cannot be read that it stands in this attribute; "" says nothing."""
     try:
         yield
     except UnreadableError as fault:
-        fault.path = (part, *fault.path)
+        fault.path = (part, *fault.path) if part else fault.path
         raise
 
 

@@ -82,7 +82,7 @@ class Tracer(Evaluator):
     def _statement(self, node: ast.stmt) -> Any:
         """Run a statement; gives what it returns, or `_NOTHING`."""
         match node:
-            case ast.Expr(value=ast.Constant()):
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.Expr(value=value):
                 self.evaluate(value)
@@ -139,7 +139,8 @@ class Tracer(Evaluator):
             case Method(receiver=Reference() as reference, name="get_submodule") if not named:
                 return reference.submodule(*given)
             case Method(receiver=Reference(template=template), name=name):
-                return self._own(template, name, given, named)
+                with within(name):
+                    return self._own(template, name, given, named)
             case Dotted(name=name):
                 return functions.function(self.world.steps, self.do, name, given, named)
         raise UnreadableError("a call of what is no module")
