@@ -167,21 +167,8 @@ def export(
             with _under_their_names(staged) as folder:
                 found.append(run(folder / path.name))
             if not is_good(found[0]):
-                keep = helping() if quantized is not None else None
+                keep = _kept(quantized, exact, bound) if quantized is not None else None
                 raise UnverifiedError(replace(described({}), keep=keep))
-
-        def helping() -> Kept | None:
-            """The layers in float with which it would have passed."""
-            from resnet_compiler.quantize.keep import layers_that_help
-            from resnet_compiler.verify_onnx import verify_against
-
-            assert quantized is not None
-
-            def difference(model: onnx.ModelProto) -> float:
-                return verify_against(model.SerializeToString(), exact, quantized.feeds).relative
-
-            given = (quantized.ranges, quantized.scheme, quantized.errors)
-            return layers_that_help(exact, *given, bound, difference)
 
         def is_good(said: Verification) -> bool:
             """Within the tolerance; or, where that was not asked for by number, as near as float32 can be."""
@@ -242,6 +229,18 @@ def _quantized(graph: Graph, exact: onnx.ModelProto, int8: Int8, interface: Inte
     batch = None if interface.batch == "dynamic" else interface.batch
     shape = (graph.concrete(INPUT)[0], height, width)
     return quantize(exact, int8, shape, interface.preprocess, batch)
+
+
+def _kept(quantized: Quantized, exact: onnx.ModelProto, bound: float) -> Kept | None:
+    """The layers in float with which an int8 model would have passed."""
+    from resnet_compiler.quantize.keep import layers_that_help
+    from resnet_compiler.verify_onnx import verify_against
+
+    def difference(model: onnx.ModelProto) -> float:
+        return verify_against(model.SerializeToString(), exact, quantized.feeds).relative
+
+    given = (quantized.ranges, quantized.scheme, quantized.errors)
+    return layers_that_help(exact, *given, bound, difference)
 
 
 def _files(

@@ -33,6 +33,7 @@ def test_folding_changes_no_class(files: tuple[pathlib.Path, ...]) -> None:
         (["--precision", "int8"], 0.99),
         (["--precision", "int8", "--int8-for", "tensorrt"], 0.99),
         (["--precision", "int8", "--calibration-method", "percentile"], 0.99),
+        (["--precision", "int8", "--calibration-method", "entropy"], 0.99),
         (["--precision", "int8", "--keep-float", "first", "--keep-float", "last"], 0.99),
     ],
     ids=lambda value: " ".join(value[1:]) if isinstance(value, list) else None,
