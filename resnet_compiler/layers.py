@@ -70,30 +70,19 @@ def _make_layer(maker: Maker, layer: Layer, place: Place, value: str) -> str:
     inputs = _inputs(maker, layer, place, value)
     if NOTHING in inputs:
         maker.findings.is_incomplete = True
-    word, word_span, arguments = layer.word, layer.word_span, {}
     bound = _bound(maker, layer, environment)
-    if bound is not None:
-        call = bound.value
-        if call is None:
-            return absent.give_on(maker, layer, place, local, value)
-        if call is UNKNOWN:
-            raise UnknownValue
-        if not isinstance(call, BlockCall):
-            at, labels = maker.given_at(bound, layer.word_span)
-            summary = f"`{word}` is {describe(call)} here, not an operator or block"
-            raise maker.failure(codes.UNKNOWN_WORD, summary, at, secondary=labels)
-        word, arguments = call.word, dict(call.arguments)
-        word_span = call.span or layer.word_span
-    if word not in OPERATORS and maker.vocabulary.block(word) is None:
-        word = _meant(maker, word, word_span, environment)
-    written = dict(arguments)  # with the word itself, so that they are for it and no other
+    if bound is not None and bound.value is None:
+        return absent.give_on(maker, layer, place, local, value)
+    call = _meaning(maker, layer, environment, bound)
+    word, word_span, arguments = call.word, call.span or layer.word_span, dict(call.arguments)
     shortcut = layer.arguments.get("shortcut")
     arguments |= {
         key: _bind(maker, word, key, argument, environment)
         for key, argument in layer.arguments.items()
         if key != "shortcut" or word in OPERATORS
     }
-    unread.tell_arguments(maker, word, arguments if bound is None else written)
+    # those laid over what a name is bound to are for any block that could stand there
+    unread.tell_arguments(maker, word, arguments if bound is None else call.arguments)
     name = place.name(local)
     if word in OPERATORS:
         if word == "parameter" and "." in local:
@@ -155,6 +144,25 @@ def _bound(maker: Maker, layer: Layer, environment: Environment) -> Bound | None
         return environment.bind(Located(word, layer.word_span))
     bound = environment.bindings.get(word)
     return None if bound is None or _hides_nothing(maker, word, bound) else bound
+
+
+def _meaning(
+    maker: Maker, layer: Layer, environment: Environment, bound: Bound | None
+) -> BlockCall:
+    """The operator or block that a layer's word is, or that it is bound to, with the arguments of that call."""
+    word, call = layer.word, BlockCall(layer.word, {}, layer.word_span)
+    if bound is not None:
+        if bound.value is UNKNOWN:
+            raise UnknownValue
+        if not isinstance(bound.value, BlockCall):
+            at, labels = maker.given_at(bound, layer.word_span)
+            summary = f"`{word}` is {describe(bound.value)} here, not an operator or block"
+            raise maker.failure(codes.UNKNOWN_WORD, summary, at, secondary=labels)
+        call = bound.value
+    if call.word in OPERATORS or maker.vocabulary.block(call.word) is not None:
+        return call
+    span = call.span or layer.word_span
+    return replace(call, word=_meant(maker, call.word, span, environment))
 
 
 def _hides_nothing(maker: Maker, word: str, bound: Bound) -> bool:
