@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import pathlib
 import warnings
@@ -74,6 +75,19 @@ def test_a_link_is_followed_or_not(folder: pathlib.Path) -> None:
     assert read.text("b") == "x" == read.text("a", follow=False)
     with pytest.raises(ReadError, match="it is a link"):
         read.text("b", follow=False)
+
+
+def test_a_file_that_would_have_us_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Waiting(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> Any:
+            return None
+
+    def waiting(path: str, *, follow: bool) -> Waiting:
+        return Waiting(io.FileIO(os.devnull))
+
+    monkeypatch.setattr(read, "opened", waiting)
+    with pytest.raises(ReadError, match="it gives nothing to read"):
+        read.content("a")
 
 
 def test_a_device_is_not_even_opened(monkeypatch: pytest.MonkeyPatch) -> None:

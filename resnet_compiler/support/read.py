@@ -108,9 +108,13 @@ def _bytes(path: os.PathLike[str] | str, stream: io.BufferedReader, most: int) -
     pieces, left = [], most
     try:
         # in pieces: what is read counts, not what the file system says
-        while left > 0 and (piece := stream.read(min(left, _STEP))):
+        while left > 0 and (piece := stream.read(min(left, _STEP))) != b"":
+            if piece is None:  # a file of the system, which would have us wait
+                raise ReadError(path, "it gives nothing to read")
             pieces.append(piece)
             left -= len(piece)
+    except ReadError:
+        raise
     except OSError as reason:
         _refuse(path, reason)
     return b"".join(pieces)

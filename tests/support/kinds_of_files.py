@@ -74,7 +74,9 @@ KINDS = {
     "ONNX": Kind(pathlib.PurePath("model.onnx")),
     "labels": Kind(pathlib.PurePath("labels.txt"), (2,), is_named=False),
     "table": Kind(pathlib.PurePath("table.csv"), (2,)),
-    "record": Kind(pathlib.PurePath("record.jsonl"), (2,), ("nothing", "an empty file")),
+    "record": Kind(
+        pathlib.PurePath("record.jsonl"), (2,), ("nothing", "an empty file", "a JSON list")
+    ),
     "run record": Kind(pathlib.PurePath(_RUN[0]), (2,), ("nothing",), writes=True),
     "run lock": Kind(pathlib.PurePath(_RUN[1]), (2,), _LOCKS, writes=True, has_contents=False),
     "run checkpoints": Kind(
