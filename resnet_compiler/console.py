@@ -101,7 +101,7 @@ class Reading:
             fixes = [d.fix for d in each.diagnostics if d.fix is not None]
             for option, unsafe in (("--fix", False), ("--fix --unsafe", True)):
                 if any(fix.is_safe or unsafe for fix in fixes):
-                    left = fixed(each.spec, self.limits, unsafe).compilation
+                    left = fixed(each.spec, self.limits, unsafe, found=each).compilation
                     counts[option] += each.errors - left.errors
         counts["--fix --unsafe"] -= counts["--fix"]
         return counts

@@ -25,6 +25,9 @@ ROUNDS = 10
 """One fix may bring another error into sight; after so many rounds it is a person's turn."""
 MOST_TRIED = 20
 """How often a spec is compiled to find out which of its fixes help, where not all of them do."""
+_MOST_WORK = 200_000
+_ADD = 50
+"""Of large specs less often: characters in all that is tried, a residual add counting as this many."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ def fixed(
     limits: Limits,
     unsafe: bool = False,
     texts: Mapping[str, str] = MappingProxyType({}),
+    found: Compilation | None = None,
 ) -> Fixed:
     """Make the safe fixes of a spec (``unsafe``: the others too), again while that brings more to light.
 
     Nothing is written. Files that came with the compiler, and files outside the spec's folder, are left alone. ``texts``
-    stand for files, by the names used in spans.
+    stand for files, by the names used in spans; ``found`` is the compilation, where there is one already.
     """
-    return _Fixer(spec, limits, unsafe, dict(texts)).run()
+    return _Fixer(spec, limits, unsafe, dict(texts)).run(found)
 
 
 class _Fixer:
@@ -71,15 +75,18 @@ class _Fixer:
         self, spec: SpecFile, limits: Limits, unsafe: bool, texts: Mapping[str, str]
     ) -> None:
         self.spec, self.limits, self.unsafe, self.texts = spec, limits, unsafe, texts
-        self.compiled = 0
+        self.compiled, self.most = 0, MOST_TRIED
 
-    def run(self) -> Fixed:
-        start = Fixed(self._compile({}))
+    def run(self, found: Compilation | None) -> Fixed:
+        start = Fixed(found or self._compile({}))
+        work = sum(map(len, start.compilation.texts.values()))
+        work += _ADD * len(start.compilation.proofs)
+        self.compiled, self.most = 0, max(1, min(MOST_TRIED, _MOST_WORK // max(work, 1)))
         return self._helpful(start, self._applicable(start.compilation))
 
     def _helpful(self, start: Fixed, fixes: list[Fix]) -> Fixed:
         """What comes of those fixes that help: all of them, or of each half those that do."""
-        if not fixes or self.compiled >= MOST_TRIED:
+        if not fixes or self.compiled >= self.most:
             return start
         tried = self._settled(start, fixes)
         if _is_better(tried.compilation, start.compilation):
@@ -99,7 +106,7 @@ class _Fixer:
         found = self._with(start, fixes)
         for _ in range(ROUNDS - 1):
             more = self._applicable(found.compilation, known)
-            if not more or self.compiled >= MOST_TRIED:
+            if not more or self.compiled >= self.most:
                 break
             found = self._with(found, more)
         return found
