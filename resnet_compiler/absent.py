@@ -2,11 +2,12 @@
 
 An absent layer gives on the first value that it names in `from`, or without one what stands before it in the list. What
 nothing of the image reaches (a `parameter`, and what is computed of parameters alone) is never given on: it is there for
-the layer that is absent.
+the layer that is absent, and is absent with it where no other layer reads it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -66,6 +67,30 @@ def _named(maker: Maker, layer: Layer, place: Place) -> Iterator[str]:
         elif "*" in local:
             maker.step(source.span, len(place.layers) * (1 + local.count("*") // 4))
             yield from (each for name, each in place.layers.items() if fnmatchcase(name, local))
+
+
+def leave_out(maker: Maker, since: int, output: str) -> None:
+    """Take out the learned tensors that absent layers alone would have read: they are there for those layers.
+
+    Args:
+        maker: the graph in the making.
+        since: how many nodes there were before those that are looked at; none of these is read by a node before them.
+        output: what is read of them later.
+    """
+    if not maker.passed_over:
+        return
+    made = maker.made_since(since)
+    if not any(name in maker.passed_over and name in maker.constants for name in made):
+        return
+    readers = Counter(source for name in made for source in maker.nodes[name].inputs)
+    readers[output] += 1
+    for name in reversed(made):
+        if name in maker.passed_over and name in maker.constants and not readers[name]:
+            layer = maker.passed_over.pop(name)
+            for source in maker.nodes[name].inputs:  # it stood there for this one
+                readers[source] -= 1
+                maker.passed_over.setdefault(source, layer)
+            maker.drop(name)
 
 
 def read(maker: Maker, value: str, at: Span | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resnet_compiler import codes, definitions, instances, layers, residual, trial
+from resnet_compiler import absent, codes, definitions, instances, layers, residual, trial
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
 from resnet_compiler.environment import IN_CHANNELS, UNKNOWN, Bound, Environment, Wanted, settled
@@ -61,6 +61,7 @@ def make_block(
         output, joined = residual.make_residual(
             maker, block, inner, value, shortcut, span, place.environment
         )
+    absent.leave_out(maker, count, output)
     if len(maker.nodes) == count or NOTHING in (value, output):
         return output
     _refuse_numbers_beside_tensors(maker, name, count)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from resnet_compiler import blocks, codes, definitions, layers, unread
-from resnet_compiler.absent import same_when
+from resnet_compiler import absent, blocks, codes, definitions, layers, unread
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
 from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, Wanted
@@ -246,6 +245,7 @@ def _per_block(
 
 
 def _tell_unused(maker: Maker, output: str) -> None:
+    absent.leave_out(maker, 0, output)
     alive = {output}
     for node in reversed(maker.nodes.values()):
         if node.name in alive:
@@ -257,5 +257,7 @@ def _tell_unused(maker: Maker, output: str) -> None:
         summary = f"nothing uses the output of `{node.name}`"
         help = ["name it in the `from` of a later layer, or take it out"]
         if (layer := maker.passed_over.get(node.name)) is not None:
-            help = [f"`{layer.name}`, which names it, is not there: give this {same_when(layer)}"]
+            help = [
+                f"`{layer.name}`, which names it, is not there: give this {absent.same_when(layer)}"
+            ]
         maker.findings.add(error(codes.UNUSED_LAYER, summary, node.span, help=help))

@@ -238,6 +238,12 @@ class Maker:
         if all(name in self.constants for name in node.inputs):
             self.constants[node.name] = None
 
+    def drop(self, name: str) -> None:
+        """Take out a node that no other reads."""
+        del self.nodes[name], self.sorted_names[bisect_left(self.sorted_names, name)]
+        self.origins.pop(name, None)
+        self.constants.pop(name, None)
+
     def add_places(self, name: str, at: Span, *others: Span) -> None:
         """Keep on which lines but the first a block is written; it has no scope if all its layers were left out."""
         also = tuple(each for each in others if (each.file, each.line) != (at.file, at.line))

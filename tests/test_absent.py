@@ -37,20 +37,28 @@ def block(layers: str, parameters: str = "on: false") -> str:
 
 
 @pytest.mark.parametrize("name", ["gate.yaml", "conv.yaml"])
-def test_an_absent_product_gives_on_its_value_and_not_its_parameter(name: str) -> None:
-    text = (CASES / "absent_layers" / name).read_text("utf-8")
-    (left,) = failures(text)  # the parameter, and nothing else, is left over
-    assert (left.code.id, left.summary) == ("RC0221", "nothing uses the output of `s.0.bias`")
-    assert left.help == ("`y`, which names it, is not there: give this the same `when: gated`",)
-    mended = text.replace("fill: 0}}", "fill: 0}, when: gated}")
-    graph = compile(mended)
-    assert "s.0.bias" not in graph.nodes
+@pytest.mark.parametrize("depth", ["depth: 1", "depth: 3"])
+def test_an_absent_product_gives_on_its_value_and_not_its_parameter(name: str, depth: str) -> None:
+    """The parameter, which is there for the product alone, is absent with it."""
+    graph = graph_of(case(f"absent_layers/{name}", ("depth: 1", depth)))
+    assert not [node.name for node in graph if node.operator.word == "parameter"]
     reader = graph["s.0.z" if name == "gate.yaml" else "s.0.conv"]
-    assert reader.inputs[0] == "conv1" and graph.shape("s.0.z" if "gate" in name else "conv1") == (
-        graph.shape("conv1")
-    )
-    there = compile(mended.replace("gated: false", "gated: true"))
+    assert reader.inputs[0] == "conv1" and graph.shape(reader.name) == graph.shape("conv1")
+    there = graph_of(case(f"absent_layers/{name}", ("gated: false", "gated: true")))
     assert there["s.0.y"].inputs == ("conv1", "s.0.bias")
+
+
+def test_what_is_computed_of_parameters_alone_is_absent_too_and_no_other_layer() -> None:
+    layers = """g: {parameter: {channels: 8}}
+h: {sigmoid: {}, from: g}
+b: {mul: {}, from: [input, h], when: on}
+c: relu"""
+    graph = compile(block(layers))
+    assert [name for name in graph.nodes if name.startswith("layer1")] == ["layer1.0.c"]
+    both = compile(block(layers + "\nd: {mul: {}, from: [c, h]}"))
+    assert both["layer1.0.d"].inputs == ("layer1.0.c", "layer1.0.h")
+    (left,) = failures(block("a: silu\nb: {mul: {}, from: [input, a], when: on}\nc: relu"))
+    assert (left.code.id, left.summary) == ("RC0221", "nothing uses the output of `layer1.0.a`")
 
 
 @pytest.mark.parametrize(
