@@ -13,6 +13,7 @@ from support.specs import compile_text
 
 import resnet_compiler
 from resnet_compiler import verify, weights
+from resnet_compiler.emit.onnx import emit_onnx
 from resnet_compiler.emit.pytorch import emit_pytorch
 from resnet_compiler.runtime.verdict import judge
 
@@ -89,6 +90,20 @@ def test_the_values_are_those_that_differ() -> None:
     assert f"maxpool (max_pool): {parting.onnx:.7g} in the ONNX" in str(parting)
 
 
+def test_what_is_no_number_is_different() -> None:
+    import torch
+
+    graph = architecture("basic")
+    network = verify.load_network(graph, lambda name, tensor: weights.tried(name, tensor, 0))
+    with torch.no_grad():
+        network.layer2[0].conv1.weight[0, 0, 0, 0] = float("nan")
+    state = network.state_dict()
+    model = emit_onnx(graph, lambda name, tensor: state[name].numpy(), "0")
+    found = verify.compare(graph, network, model)
+    assert found.verdict == "different"
+    assert found.parting is not None and found.parting.layer == "layer2.0.conv1"
+
+
 def test_a_source_that_does_not_run_is_told() -> None:
     graph = architecture("basic")
     source = emit_pytorch(graph, "0")
@@ -129,6 +144,8 @@ def test_the_verdict_follows_from_the_figures() -> None:
     assert judge(2e-3, 1e-3, 1e-4, None) == "agree as far as float32 can"
     assert judge(2e-3, 1e-5, 1e-4, None) == "different"
     assert judge(float("inf"), 1e-3, 1e-4, None) == "different"
+    assert judge(float("inf"), float("inf"), 1e-4, None) == "different", "it is no number"
+    assert judge(1e-5, float("inf"), 1e-4, None) == "agree as far as float32 can"
     assert judge(1e-6, 1e-6, 1e-4, verify.Parting("fc", "linear")) == "different"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from resnet_compiler.graph import INPUT, Graph, Node
@@ -148,8 +149,9 @@ def _moved(values: Array) -> Array:
 
 
 def allowed(again: Callable[[Callable[[Array], Array]], Array], ours: Array) -> float:
-    """How far a layer may be off where one rounding of what it takes in changes it much."""
-    return ROUNDINGS * relative(again(_moved), ours)
+    """How far a layer may be off where one rounding of what it takes in changes it much; 0 where that is not finite."""
+    change = relative(again(_moved), ours)
+    return ROUNDINGS * change if isfinite(change) else 0.0
 
 
 def cannot_run(name: str, word: str, reason: Exception) -> Parting:

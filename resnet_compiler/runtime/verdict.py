@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 Verdict = Literal["agree", "agree as far as float32 can", "different"]
@@ -54,7 +55,7 @@ def judge(ours: float, theirs: float, tolerance: float, parting: Parting | None)
         tolerance: what is small enough whatever the other is.
         parting: the layer at which they part, if there is one.
     """
-    if parting is not None:
+    if parting is not None or not isfinite(ours):
         return DIFFERENT
     if max(ours, theirs) <= tolerance:
         return AGREE
