@@ -107,15 +107,15 @@ class BasicBlock(nn.Module):
 
 
 class Net(nn.Module):
-    """Image classifier: (N, 3, H, W) float -> (N, num_classes) logits.
+    """Image classifier: (N, in_channels, H, W) float -> (N, num_classes) logits.
 
     Any H and W.
     """
 
-    def __init__(self, num_classes: int = 10) -> None:
+    def __init__(self, num_classes: int = 10, in_channels: int = 3) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2, 1),
+            nn.Conv2d(in_channels, 8, 3, 2, 1),
             nn.Identity(),
             nn.ReLU(inplace=True),
             nn.Conv2d(8, 8, 3, padding=1),
