@@ -25,8 +25,10 @@ from resnet_compiler.console import FAULT
 from resnet_compiler.emit.pytorch import emit_pytorch
 from resnet_compiler.emit.pytorch.bodies import Body
 from resnet_compiler.emit.pytorch.read_back import read_back
-from resnet_compiler.emit.pytorch.read_back.expected import _TABLE, Expectations
-from resnet_compiler.emit.pytorch.read_back.modules import MODULES, REQUIRED
+from resnet_compiler.emit.pytorch.read_back.expected import Expectations
+from resnet_compiler.emit.pytorch.read_back.meanings import TABLE
+from resnet_compiler.emit.pytorch.read_back.modules import MODULES
+from resnet_compiler.emit.pytorch.read_back.signatures import REQUIRED
 from resnet_compiler.emit.pytorch.read_back.steps import Steps
 from resnet_compiler.emit.pytorch.read_back.world import HELPERS, digest
 from resnet_compiler.faults import ReadBackError
@@ -321,6 +323,33 @@ def test_a_shortcut_whose_layers_are_absent(
     assert told.value.layer.endswith(".add") and "act1" in str(told.value.graph)
 
 
+ZERO = """
+name: probe
+input: {channels: 8, height: 16, width: 16}
+stem:
+  - c: {conv: {out: 8, kernel: 3}}
+stages:
+  - l: {block: b, depth: 2, shortcut: projection}
+blocks:
+  b:
+    residual:
+      - c: {conv: {out: 8, kernel: 3}}
+    shortcut:
+      - n: {batch_norm: {zero_init: true}}
+"""
+
+
+@pytest.mark.parametrize("text", [ZERO, ZERO.replace("conv: {out: 8, kernel: 3}", "relu: {}")])
+def test_a_norm_on_a_shortcut_begins_at_zero(text: str) -> None:
+    """Also where no layer is a convolution. Reading back found that the source let both begin at one."""
+    import torch
+    from support import peers
+
+    network = peers.network_class(peers.load_source(api.emit_pytorch(compile_text(text))))()
+    norms = [each for each in network.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    assert len(norms) == 2 and not any(norm.weight.any() for norm in norms)
+
+
 def test_nothing_is_written_on_a_fault(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -339,7 +368,7 @@ def test_nothing_is_written_on_a_fault(
 
 
 def test_every_operator_has_a_meaning() -> None:
-    assert {*OPERATORS.values(), FusedConv, FusedConvAdd} == set(_TABLE)
+    assert {*OPERATORS.values(), FusedConv, FusedConvAdd} == set(TABLE)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("torch.nn.")])

@@ -170,6 +170,8 @@ class Bodies:
         """Take the shortcut's steps out, where they make one module with a name of its own."""
         inside = [step for step in steps if step.output in scope.shortcut_layers]
         heads = {step.path[0] for step in inside}
+        if any(step.starts_at_zero for step in inside):  # `reset_parameters` names it in its class
+            return None, steps
         if len(heads) != 1 or any(step.path[0] in heads for step in steps if step not in inside):
             return None, steps
         join = next(step for step in steps if step.output == scope.join)

@@ -80,27 +80,31 @@ def _imports(code: str) -> list[str]:
 
 
 def _reset(graph: Graph, definitions: Sequence[ClassDefinition], root: Body) -> list[str]:
-    """The body of `reset_parameters`: He initialisation, and the norms that begin at zero. Empty without convolutions."""
+    """The body of `reset_parameters`: He initialisation, and the norms that begin at zero. Empty where there is neither."""
     zeros = {d.name: _zero_attributes(d.body) for d in definitions if d.sequential is None}
     zeros = {name: attributes for name, attributes in zeros.items() if attributes}
-    if not any(node.operator.word == "conv" for node in graph):
-        return []
-    said = "He initialisation (He et al. 2015)."
-    if zeros:
-        said = "He initialisation; the last norm of each residual path begins at zero."
-    lines = [
-        f'"""{said}"""',
-        "for module in self.modules():",
-        "    if isinstance(module, nn.Conv2d):",
-        '        nn.init.kaiming_normal_(module.weight, mode="fan_out")',
-    ]
+    own = _zero_attributes(root)
+    said = "The last norm of each residual path begins at zero."
+    rules: list[tuple[str, list[str]]] = []
+    if any(node.operator.word == "conv" for node in graph):
+        said = "He initialisation (He et al. 2015)."
+        if zeros:
+            said = "He initialisation; the last norm of each residual path begins at zero."
+        rules.append(("nn.Conv2d", ['nn.init.kaiming_normal_(module.weight, mode="fan_out")']))
     classes: dict[tuple[str, ...], list[str]] = {}
     for name, found in zeros.items():
         classes.setdefault(tuple(found), []).append(name)
     for attributes, names in classes.items():
-        lines.append(f"    elif isinstance(module, {' | '.join(names)}):")
-        lines += [f"        nn.init.zeros_(module.{attribute}.weight)" for attribute in attributes]
-    lines += [f"nn.init.zeros_(self.{name}.weight)" for name in _zero_attributes(root)]
+        filled = [f"nn.init.zeros_(module.{attribute}.weight)" for attribute in attributes]
+        rules.append((" | ".join(names), filled))
+    if not rules and not own:
+        return []
+    lines = [f'"""{said}"""']
+    lines += ["for module in self.modules():"] if rules else []
+    for number, (kind, filled) in enumerate(rules):
+        lines.append(f"    {'elif' if number else 'if'} isinstance(module, {kind}):")
+        lines += [f"        {line}" for line in filled]
+    lines += [f"nn.init.zeros_(self.{name}.weight)" for name in own]
     return [f"        {line}" for line in lines]
 
 

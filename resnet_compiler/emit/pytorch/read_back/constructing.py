@@ -8,13 +8,8 @@ from typing import Any
 
 from resnet_compiler.emit.pytorch.read_back.evaluate import Evaluator, lines_of
 from resnet_compiler.emit.pytorch.read_back.initial import fill, modules_of
-from resnet_compiler.emit.pytorch.read_back.modules import (
-    MODULES,
-    REQUIRED,
-    Layer,
-    Signature,
-    bound,
-)
+from resnet_compiler.emit.pytorch.read_back.modules import MODULES
+from resnet_compiler.emit.pytorch.read_back.signatures import REQUIRED, Layer, Signature, bound
 from resnet_compiler.emit.pytorch.read_back.steps import Lines, Owned, UnreadableError, within
 from resnet_compiler.emit.pytorch.read_back.values import (
     Definition,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from resnet_compiler.emit.pytorch.read_back.modules import REQUIRED, Signature, bound
+from resnet_compiler.emit.pytorch.read_back.signatures import REQUIRED, Signature, bound
 from resnet_compiler.emit.pytorch.read_back.steps import Step, Steps, UnreadableError
 from resnet_compiler.emit.pytorch.read_back.values import Chunks, Value
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from resnet_compiler.emit.pytorch.read_back.modules import REQUIRED, Signature, bound
+from resnet_compiler.emit.pytorch.read_back.signatures import REQUIRED, Signature, bound
 from resnet_compiler.emit.pytorch.read_back.steps import HE, Initial, UnreadableError
 from resnet_compiler.emit.pytorch.read_back.values import Template, TensorReference
 

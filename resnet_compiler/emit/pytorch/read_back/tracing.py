@@ -8,7 +8,7 @@ from typing import Any
 from resnet_compiler.emit.pytorch.read_back import functions
 from resnet_compiler.emit.pytorch.read_back.constructing import IDENTITY
 from resnet_compiler.emit.pytorch.read_back.evaluate import Evaluator, lines_of
-from resnet_compiler.emit.pytorch.read_back.modules import bound
+from resnet_compiler.emit.pytorch.read_back.signatures import bound
 from resnet_compiler.emit.pytorch.read_back.steps import Lines, UnreadableError, within
 from resnet_compiler.emit.pytorch.read_back.values import (
     Chunks,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from resnet_compiler.emit.pytorch.read_back.modules import Layer, Signature
+from resnet_compiler.emit.pytorch.read_back.signatures import Layer, Signature
 from resnet_compiler.emit.pytorch.read_back.steps import Initial, Lines, Step, UnreadableError
 
 
