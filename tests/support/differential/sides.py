@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resnet_compiler import Graph, verify, weights
-from resnet_compiler.emit.onnx import OUTPUT, check_onnx, emit_onnx
+from resnet_compiler import Graph, api, verify, weights
+from resnet_compiler.emit.onnx import OUTPUT
 from resnet_compiler.graph import INPUT
 from support import peers
 
@@ -98,8 +98,8 @@ def make_sides(graph: Graph, opset: int) -> Sides:
         verify.randomise_statistics(network, image, 0)
     state = network.state_dict()
     with doing("building the ONNX"):
-        model = emit_onnx(graph, lambda name, tensor: state[name].numpy(), "0", opset)
-        check_onnx(model)
+        made = api.prepare_onnx(graph, opset=opset)  # the model is checked, and read back
+        model = api.model_of(made, graph, lambda name, tensor: state[name].numpy())
         session = peers.onnx_session(model)
     return Sides(graph, network, model, session)
 

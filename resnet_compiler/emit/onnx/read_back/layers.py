@@ -173,7 +173,7 @@ class Reading:
         shapes = self.graph.input_shapes(node)
         key = (node.operator, *shapes)  # layers of one kind are worked out once
         if key not in self._meanings:
-            self._meanings[key] = expected(node.operator, shapes)
+            self._meanings[key] = expected(node.operator, shapes, self.sizes)
         return self._meanings[key]
 
     # --- one layer --------------------------------------------------------------------------------------------------
