@@ -110,7 +110,11 @@ class Reading:
     # --- values -----------------------------------------------------------------------------------------------------
 
     def source(self, value: str) -> str | None:
-        """The node whose value this is, through casts; "input" for what the network reads; None for anything else."""
+        """The node whose value this is, through a cast; "input" for what the network reads; None for anything else.
+
+        Two casts in a row lose digits on the way, so they are anything else.
+        """
+        casts = 0
         while not self.is_entry(value):
             if value in self.message.tensors:
                 return self._parameter(value)
@@ -119,7 +123,8 @@ class Reading:
                 return None
             if step.name in self.wanted:
                 return step.name
-            if step.op != "Cast":
+            casts += 1
+            if step.op != "Cast" or casts > 1:
                 return None
             value = step.inputs[0]
         return INPUT
