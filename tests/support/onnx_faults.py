@@ -177,13 +177,15 @@ def digits_lost(model: Any, draw: Any, owner: Any) -> Any:
     nodes = [n for n in _nodes(model, "Conv", "Gemm", "Relu", "Add") if n.input[0] in made]
     if (node := _pick(draw, nodes)) is None:
         return None
+    source = node.input[0]
     at = list(model.graph.node).index(node)
     for place, (kind, name) in enumerate(((10, "rounded"), (1, "restored"))):
         value = f"{node.input[0]}.{name}"
         cast = helper.make_node("Cast", [node.input[0]], [value], name=value, to=kind)
         model.graph.node.insert(at + place, cast)
         node.input[0] = value
-    return node.name, {owner(node.name)}
+    where = {owner(node.name), *(["input"] if source.startswith("input/") else [])}
+    return node.name, where
 
 
 def dead_node(model: Any, draw: Any, owner: Any) -> Any:

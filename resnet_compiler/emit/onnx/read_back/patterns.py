@@ -108,11 +108,12 @@ def node(op: str, *inputs: Element, **attributes: Any) -> Node:
     return Node(op, inputs, expected)
 
 
-def described(pattern: Element) -> str:
-    """A pattern of given values as nested calls, for a message."""
+def described(pattern: Element, depth: int = 4) -> str:
+    """A pattern of given values as nested calls, for a message; what is nested deeper is left out."""
     match pattern:
         case Node(op, inputs, _):
-            return f"{op}({', '.join(map(described, inputs))})"
+            parts = [described(each, depth - 1) for each in inputs] if depth else ["…"]
+            return f"{op}({', '.join(parts)})"
         case Integers(values) | Floats(values):
             return str(list(values or ()))
         case Input():
