@@ -129,6 +129,24 @@ class Number:
     type: int
 
 
+def equal(wanted: object, found: object) -> bool:
+    """Whether an attribute that was found is what is wanted, as float32 or the constant's type has it."""
+    if isinstance(wanted, tuple) and isinstance(found, tuple):
+        return len(wanted) == len(found) and all(map(equal, wanted, found))
+    if isinstance(found, Number):
+        return isinstance(wanted, float) and is_stored(wanted, found.value, found.type)
+    if isinstance(wanted, float):
+        return isinstance(found, float) and single(wanted) == found
+    return bool(wanted == found)
+
+
+def shown(found: Any) -> Any:
+    """An attribute that was found, for a message."""
+    if isinstance(found, tuple):
+        return tuple(map(shown, found))
+    return found.value if isinstance(found, Number) else found
+
+
 @dataclass(slots=True)
 class Match:
     """What a pattern found: the values read, by position; tensors by slot; attributes; the nodes it took; float types."""
