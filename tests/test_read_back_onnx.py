@@ -20,6 +20,7 @@ from resnet_compiler import Graph, api
 from resnet_compiler.emit.onnx import Prepared
 from resnet_compiler.emit.onnx.builder import LayerBuilder
 from resnet_compiler.emit.onnx.read_back import read_back
+from resnet_compiler.export import export
 from resnet_compiler.faults import ReadBackError
 from resnet_compiler.interface import PLAIN, Interface, InterfaceError, Preprocess
 from resnet_compiler.library import shipped_specs
@@ -272,6 +273,21 @@ def test_every_way_to_a_model_reads_it_back(way: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(LayerBuilder, "node", wrong)
     with pytest.raises(ReadBackError, match="maxpool: pads is"):
         PUBLISHERS[way](architecture("basic"))
+
+
+@pytest.mark.parametrize("external", ["never", "always"])
+def test_nothing_is_written_where_the_model_is_another(
+    external: api.ExternalData, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = LayerBuilder.add
+
+    def wrong(self: LayerBuilder, op_type: str, inputs: Any, name: str, **attributes: Any) -> str:
+        return made(self, op_type, inputs[::-1] if op_type == "Add" else inputs, name, **attributes)
+
+    monkeypatch.setattr(LayerBuilder, "add", wrong)
+    with pytest.raises(ReadBackError, match=r"layer1\.0\.add: inputs is"):
+        export(architecture("basic"), tmp_path / "model.onnx", external_data=external)
+    assert not list(tmp_path.iterdir())
 
 
 def test_export_of_int8_reads_it_back(tmp_path: pathlib.Path) -> None:

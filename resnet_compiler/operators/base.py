@@ -136,6 +136,10 @@ class OnnxBuilder(Protocol):
         """The initializer of one of the layer's tensors."""
         ...
 
+    def fixed(self, shape: Shape) -> tuple[int, ...] | None:
+        """A shape in numbers; None where it depends on the input's size and that is dynamic."""
+        ...
+
     def shape(self, value: str, shape: Shape) -> str:
         """The shape of a value as an int64 vector, for reshaping another to it."""
         ...

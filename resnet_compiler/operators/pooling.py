@@ -16,7 +16,7 @@ from resnet_compiler.operators.base import (
     compact,
     need_feature_map,
 )
-from resnet_compiler.shapes import Shape, window_size
+from resnet_compiler.shapes import Dim, Shape, window_size
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,82 @@ class WindowPool(Operator):
         )
         return TorchModule(callee, arguments, stateless=True, makes_tensor=True)
 
-    def _onnx(self, builder: OnnxBuilder, op_type: str, inputs: Sequence[str], **more: Any) -> str:
+    def _onnx(
+        self,
+        builder: OnnxBuilder,
+        op_type: str,
+        inputs: Sequence[str],
+        shapes: Sequence[Shape],
+        **more: Any,
+    ) -> str:
+        """One node; or, of a fixed size that the shape inference of onnx (1.23), which ONNX Runtime has too, gets wrong, as
+        many as it takes to say the same in another way.
+
+        The inference keeps a last window that starts in the padding. Without rounding up there is no such window, and the
+        others are the same. Where the other axis must be rounded up all the same, each axis has a node of its own: maxima
+        and means over a window are those over its rows, then over its columns.
+        """
+        rounded = self._rounded_axes(builder.fixed(shapes[0]))
+        if rounded[0] == rounded[1]:
+            return self._pooled(builder, op_type, inputs, "", (True, True), rounded[0], **more)
+        rows = self._pooled(builder, op_type, inputs, "rows", (True, False), rounded[0], **more)
+        return self._pooled(builder, op_type, [rows], "", (False, True), rounded[1], **more)
+
+    def _rounded_axes(self, shape: Sequence[int] | None) -> tuple[bool, bool]:
+        """Whether to ask for rounding up, along height and width: where it is asked for in the spec, but for sizes that
+        onnx would infer wrongly. An axis on which both roundings give the same follows the other one."""
+        asked = self.ceil_mode, self.ceil_mode
+        if not self.ceil_mode or shape is None:
+            return asked
+        down, true, wrong = (
+            [
+                rule(size, kernel, stride, padding, dilation)
+                for size, kernel, stride, padding, dilation in zip(
+                    shape[1:], self.kernel, self.step, self.padding, self.spread, strict=True
+                )
+            ]
+            for rule in (window_size, _rounded_up, _kept_in_padding)
+        )
+        if true == wrong:
+            return asked
+        if true == down:
+            return False, False
+        return true[0] != down[0], true[1] != down[1]
+
+    def _pooled(
+        self,
+        builder: OnnxBuilder,
+        op_type: str,
+        inputs: Sequence[str],
+        suffix: str,
+        axes: tuple[bool, bool],
+        rounds_up: bool,
+        **more: Any,
+    ) -> str:
+        """A node over the axes that are chosen; along another one the window is one pixel."""
+
+        def chosen(pair: Pair, other: int = 1) -> list[int]:
+            return [given if chosen else other for given, chosen in zip(pair, axes, strict=True)]
+
         return builder.node(
             op_type,
             inputs,
-            kernel_shape=list(self.kernel),
-            strides=list(self.step),
-            pads=[*self.padding, *self.padding],
-            ceil_mode=int(self.ceil_mode),
-            **more,
+            suffix,
+            kernel_shape=chosen(self.kernel),
+            strides=chosen(self.step),
+            pads=chosen(self.padding, 0) * 2,
+            ceil_mode=int(rounds_up),
+            **{key: chosen(v) if key == "dilations" else v for key, v in more.items()},
         )
+
+
+def _rounded_up(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Dim:
+    return window_size(size, kernel, stride, padding, dilation, ceil_mode=True)
+
+
+def _kept_in_padding(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """The size as onnx infers it, which drops no window."""
+    return -(-(size + 2 * padding - dilation * (kernel - 1) - 1) // stride) + 1
 
 
 @dataclass(frozen=True)
@@ -97,7 +163,7 @@ class MaxPool(WindowPool):
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        return self._onnx(builder, "MaxPool", inputs, dilations=list(self.dilation))
+        return self._onnx(builder, "MaxPool", inputs, shapes, dilations=self.dilation)
 
 
 @dataclass(frozen=True)
@@ -114,7 +180,8 @@ class AvgPool(WindowPool):
     def onnx_form(
         self, builder: OnnxBuilder, inputs: Sequence[str], shapes: Sequence[Shape]
     ) -> str:
-        return self._onnx(builder, "AveragePool", inputs, count_include_pad=int(self.count_padding))
+        counted = int(self.count_padding)
+        return self._onnx(builder, "AveragePool", inputs, shapes, count_include_pad=counted)
 
 
 @dataclass(frozen=True)

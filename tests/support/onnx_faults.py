@@ -171,6 +171,23 @@ def node_too_many(model: Any, draw: Any, owner: Any) -> Any:
     return node.name, {owner(node.name)}
 
 
+def digits_lost(model: Any, draw: Any, owner: Any) -> Any:
+    """A value is rounded to half precision and back on its way into a layer."""
+    made = _made(model)
+    nodes = [n for n in _nodes(model, "Conv", "Gemm", "Relu", "Add") if n.input[0] in made]
+    if (node := _pick(draw, nodes)) is None:
+        return None
+    source = node.input[0]
+    at = list(model.graph.node).index(node)
+    for place, (kind, name) in enumerate(((10, "rounded"), (1, "restored"))):
+        value = f"{node.input[0]}.{name}"
+        cast = helper.make_node("Cast", [node.input[0]], [value], name=value, to=kind)
+        model.graph.node.insert(at + place, cast)
+        node.input[0] = value
+    where = {owner(node.name), *(["input"] if source.startswith("input/") else [])}
+    return node.name, where
+
+
 def dead_node(model: Any, draw: Any, owner: Any) -> Any:
     node = draw.choice([n for n in _nodes(model) if "/" not in n.name])
     name = f"{node.name}.dead"
@@ -434,6 +451,7 @@ FAULTS: tuple[Fault, ...] = (
     declared_resized,
     outputs_exchanged,
     dead_node,
+    digits_lost,
     another_opset,
 )
 

@@ -68,12 +68,18 @@ class LayerBuilder:
         """The initializer of one of the layer's tensors."""
         return self._full(name)
 
+    def fixed(self, shape: Shape) -> tuple[int, ...] | None:
+        """A shape in numbers; None where it depends on the input's size and that is dynamic."""
+        if self.size is None and any(not isinstance(dim, int) for dim in shape):
+            return None
+        return shape_at(shape, dict(zip("HW", self.size or (0, 0), strict=True)))
+
     def shape(self, value: str, shape: Shape) -> str:
         """The shape of a value, for reshaping back to it: a constant where the network's size is one."""
-        if self.size is None and any(not isinstance(dim, int) for dim in shape):
+        fixed = self.fixed(shape)
+        if fixed is None:
             return self.node("Shape", [value], "shape")
-        height, width = self.size or (0, 0)
-        return self.integers("shape", (0, *shape_at(shape, {"H": height, "W": width})))
+        return self.integers("shape", (0, *fixed))
 
     def reduce_mean(self, inputs: Sequence[str], suffix: str, axes: Sequence[int]) -> str:
         """The mean over axes, which are kept with size 1."""

@@ -7,7 +7,7 @@ operators of the default domain, opsets 13 to 22.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from resnet_compiler.emit.onnx.read_back import read_back, read_back_int8
 from resnet_compiler.graph import INPUT, Graph
 from resnet_compiler.interface import Interface
 from resnet_compiler.measure import tensors_of
-from resnet_compiler.operators.pooling import WindowPool
 from resnet_compiler.settle import Settled, repeated_labels, settle
 from resnet_compiler.shapes import Size, shape_at
 from resnet_compiler.weights import Value, owned_tensors
@@ -36,7 +35,7 @@ class Prepared:
     """A model without initializers, and the initializers to add.
 
     ``graph`` is what it is made from, ``settled`` the interface that it has. ``notes`` say what was decided that a user should know: what was folded, and
-    what was not. ``rounded_up`` are the values of poolings whose sizes are rounded up, where the size is fixed.
+    what was not.
     """
 
     graph: Graph
@@ -44,7 +43,6 @@ class Prepared:
     settled: Settled
     weights: Weights
     notes: tuple[str, ...]
-    rounded_up: tuple[onnx.ValueInfoProto, ...]
 
     def check(self) -> None:
         """ONNX's own check of the model, with its initializers (`check_onnx`).
@@ -52,7 +50,7 @@ class Prepared:
         Raises:
             onnx.checker.ValidationError, onnx.shape_inference.InferenceError: it is not valid.
         """
-        check_onnx(self.model, self.rounded_up)
+        check_onnx(self.model)
 
     def read_back(self, data_file: str | None = None, file: str = "model.onnx") -> None:
         """Compare the model, with its initializers, with the graph (`read_back`).
@@ -121,7 +119,6 @@ def prepare(graph: Graph, version: str, opset: int, interface: Interface) -> Pre
         settled,
         weights,
         (*(folded.notes if folded else ()), *_notes(settled)),
-        tuple(_rounded_up(builder, settled, network, values, renamed)),
     )
 
 
@@ -209,25 +206,6 @@ def _layer_shapes(
     for each in outputs:
         found.pop(each.name, None)
     return list(found.values())
-
-
-def _rounded_up(
-    builder: LayerBuilder,
-    settled: Settled,
-    graph: Graph,
-    values: Mapping[str, str],
-    renamed: Mapping[str, str],
-) -> Iterator[onnx.ValueInfoProto]:
-    """The values of poolings in ceil mode, with their shapes as the proof has them, where the size is fixed."""
-    from onnx import helper
-
-    for name, value in values.items() if settled.size is not None else ():
-        operator = graph[name].operator if name != INPUT else None
-        if isinstance(operator, WindowPool) and operator.ceil_mode:
-            sizes = shape_at(graph.shape(name), _sizes(graph, settled))
-            dimensions = [settled.batch or DIMENSIONS[0], *sizes]
-            kind = builder.types[value].number
-            yield helper.make_tensor_value_info(renamed.get(value, value), kind, dimensions)
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -192,7 +192,8 @@ MUTATIONS: dict[Mutation, str] = {
     f" ({RANGE})",
     word_that_is_none: "layer1.0.se.mean: by of reduce: one of mean, max, variance, sum is needed,"
     f" not the word `median` ({RANGE})",
-    number_without_end: f"layer1.0.bn1: eps of batch_norm cannot be inf ({RANGE})",
+    number_without_end: "layer1.0.bn1: eps of batch_norm: inf is not a float32, which ends at "
+    f"3.4028235e+38 ({RANGE})",
     count_that_is_left_out: f"fc: out of linear: an integer is needed here, not `none` ({RANGE})",
     no_input: f"layer1.0.conv1: conv takes 1 inputs, and 0 are given ({ARITY})",
     two_inputs: f"layer1.0.bn1: batch_norm takes 1 inputs, and 2 are given ({ARITY})",

@@ -87,9 +87,9 @@ def _read_head(reading: Reading, settled: Settled, border: int) -> None:
 
 
 def _step(reading: Reading, value: str, op: str, attributes: dict[str, int], output: str) -> Step:
-    """A node behind the network, through casts."""
+    """A node behind the network, through a cast."""
     step = reading.message.maker.get(value)
-    while step is not None and step.op == "Cast":
+    if step is not None and step.op == "Cast":
         step = reading.message.maker.get(step.inputs[0])
     if step is None or step.op != op or not step.name.startswith(f"{OUTPUT}{SLASH}"):
         raise reading.report.fault(output, "the last node", op, step.op if step else "none")

@@ -143,14 +143,22 @@ def _norms() -> list[Form]:
 def _windows() -> list[Form]:
     reflected = node("Pad", X, Integers((0, 0, 1, 1, 0, 0, 1, 1)), mode="reflect")
     blur = Floats(name="filter", dims=None)
-    mode = Bind("ceil_mode")
     return [
         Form("conv", _conv(WEIGHT, OPTIONAL_BIAS)),
         Form("blur_pool", node("Conv", reflected, blur, group=Bind("group"))),
-        Form("max_pool", node("MaxPool", X, ceil_mode=mode)),
-        Form(
-            "avg_pool",
-            node("AveragePool", X, ceil_mode=mode, count_include_pad=Bind("count_include_pad")),
+        *(
+            Form(name, _pool(op, X, "", count))
+            for name, op, count in (
+                ("max_pool", "MaxPool", False),
+                ("avg_pool", "AveragePool", True),
+            )
+        ),
+        *(
+            Form(f"{name} by rows and columns", _pool(op, _pool(op, X, "rows ", count), "", count))
+            for name, op, count in (
+                ("max_pool", "MaxPool", False),
+                ("avg_pool", "AveragePool", True),
+            )
         ),
         Form("global_avg_pool", node("GlobalAveragePool", X)),
         Form("linear", node("Gemm", X, WEIGHT, OPTIONAL_BIAS, transB=1)),
@@ -159,6 +167,12 @@ def _windows() -> list[Form]:
             node("Gemm", node("Flatten", X, axis=1), WEIGHT, OPTIONAL_BIAS, transB=1),
         ),
     ]
+
+
+def _pool(op: str, value: Element, prefix: str, has_count: bool) -> Node:
+    kept = ["kernel_shape", "strides", "pads", "dilations", "ceil_mode"]
+    kept += ["count_include_pad"] if has_count else []
+    return node(op, value, **{name: Bind(f"{prefix}{name}") for name in kept})
 
 
 def _layouts() -> list[Form]:

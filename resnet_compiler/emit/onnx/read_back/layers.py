@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from resnet_compiler.emit.onnx.read_back.faults import Reporter
 from resnet_compiler.emit.onnx.read_back.forms import FORMS
 from resnet_compiler.emit.onnx.read_back.images import NUMBERS, Normalisation
 from resnet_compiler.emit.onnx.read_back.meaning import Expected, expected, tensors_of
 from resnet_compiler.emit.onnx.read_back.message import Message, Step
-from resnet_compiler.emit.onnx.read_back.numbers import FLOAT32, NAMES, is_stored, single
+from resnet_compiler.emit.onnx.read_back.numbers import FLOAT32, NAMES
 from resnet_compiler.emit.onnx.read_back.patterns import (
     Element,
     Match,
     Matcher,
-    Number,
     described,
+    equal,
+    shown,
 )
 from resnet_compiler.graph import INPUT, Graph, Node
 from resnet_compiler.operators.arithmetic import Parameter
@@ -110,7 +110,11 @@ class Reading:
     # --- values -----------------------------------------------------------------------------------------------------
 
     def source(self, value: str) -> str | None:
-        """The node whose value this is, through casts; "input" for what the network reads; None for anything else."""
+        """The node whose value this is, through a cast; "input" for what the network reads; None for anything else.
+
+        Two casts in a row lose digits on the way, so they are anything else.
+        """
+        casts = 0
         while not self.is_entry(value):
             if value in self.message.tensors:
                 return self._parameter(value)
@@ -119,7 +123,8 @@ class Reading:
                 return None
             if step.name in self.wanted:
                 return step.name
-            if step.op != "Cast":
+            casts += 1
+            if step.op != "Cast" or casts > 1:
                 return None
             value = step.inputs[0]
         return INPUT
@@ -173,7 +178,7 @@ class Reading:
         shapes = self.graph.input_shapes(node)
         key = (node.operator, *shapes)  # layers of one kind are worked out once
         if key not in self._meanings:
-            self._meanings[key] = expected(node.operator, shapes)
+            self._meanings[key] = expected(node.operator, shapes, self.sizes)
         return self._meanings[key]
 
     # --- one layer --------------------------------------------------------------------------------------------------
@@ -232,8 +237,8 @@ class Reading:
             if name == "shape" and found != wanted:
                 if self._input_shape(node) != found:
                     raise self.report.fault(node.name, name, self._input_shape(node), found)
-            elif not _equal(wanted, found):
-                raise self.report.fault(node.name, name, wanted, _shown(found))
+            elif not equal(wanted, found):
+                raise self.report.fault(node.name, name, wanted, shown(found))
 
     def _input_shape(self, node: Node) -> tuple[int, ...] | str:
         """The shape of a node's input as `Reshape` takes it: 0 for the batch; where it is not fixed, in words."""
@@ -329,22 +334,6 @@ class Reading:
 def _with_bias(meaning: Expected) -> Expected:
     out = meaning.tensors["weight"][0]
     return Expected(meaning.operator, meaning.attributes, {**meaning.tensors, "bias": (out,)})
-
-
-def _equal(wanted: object, found: object) -> bool:
-    if isinstance(wanted, tuple) and isinstance(found, tuple):
-        return len(wanted) == len(found) and all(map(_equal, wanted, found))
-    if isinstance(found, Number):
-        return isinstance(wanted, float) and is_stored(wanted, found.value, found.type)
-    if isinstance(wanted, float):
-        return isinstance(found, float) and single(wanted) == found
-    return bool(wanted == found)
-
-
-def _shown(found: Any) -> Any:
-    if isinstance(found, tuple):
-        return tuple(map(_shown, found))
-    return found.value if isinstance(found, Number) else found
 
 
 def _listed(names: Sequence[str] | Mapping[str, object]) -> str:

@@ -22,8 +22,9 @@ from resnet_compiler.operators import (
 )
 from resnet_compiler.operators.base import Operator
 from resnet_compiler.operators.fused import FusedConv, FusedConvAdd
-from resnet_compiler.shapes import Shape
+from resnet_compiler.shapes import Shape, shape_at
 
+Sizes = Mapping[str, int]
 TO_THE_END = 2**31 - 1
 """Where a slice ends that takes all."""
 
@@ -39,13 +40,19 @@ class Expected:
     inputs: tuple[int, ...] | None = None
 
 
-def expected(operator: Operator, shapes: Sequence[Shape]) -> Expected | None:
+def expected(
+    operator: Operator, shapes: Sequence[Shape], sizes: Sizes | None = None
+) -> Expected | None:
     """What an operator on inputs of these shapes must be; None: nothing, since its value is its input's (or, of a
-    `parameter`, its tensor's).
+    `parameter`, its tensor's). ``sizes`` are the input's where they are fixed.
 
     Raises:
         KeyError: an operator that the table lacks.
     """
+    if isinstance(operator, pooling.MaxPool):
+        return _max_pool(operator, shapes, sizes)
+    if isinstance(operator, pooling.AvgPool):
+        return _avg_pool(operator, shapes, sizes)
     return _MEANINGS[type(operator)](operator, shapes)
 
 
@@ -63,11 +70,6 @@ def _plain(name: str) -> Callable[[Any, Sequence[Shape]], Expected]:
 
 def _nothing(operator: Any, shapes: Sequence[Shape]) -> None:
     return None
-
-
-def _both(pair: tuple[int, int]) -> tuple[int, ...]:
-    """Pads before and behind, the same on both sides."""
-    return (*pair, *pair)
 
 
 def _conv(operator: linear.Conv, shapes: Sequence[Shape]) -> Expected:
@@ -152,23 +154,57 @@ def _leaky_relu(operator: activation.LeakyRelu, shapes: Sequence[Shape]) -> Expe
     return Expected("leaky_relu", {"slope": operator.slope})
 
 
-def _max_pool(operator: pooling.MaxPool, shapes: Sequence[Shape]) -> Expected:
-    return Expected("max_pool", _window(operator, operator.dilation))
+def _max_pool(operator: pooling.MaxPool, shapes: Sequence[Shape], sizes: Sizes | None) -> Expected:
+    return _pool("max_pool", operator, operator.dilation, shapes[0], sizes, {})
 
 
-def _avg_pool(operator: pooling.AvgPool, shapes: Sequence[Shape]) -> Expected:
+def _avg_pool(operator: pooling.AvgPool, shapes: Sequence[Shape], sizes: Sizes | None) -> Expected:
     counted = {"count_include_pad": int(operator.count_padding)}
-    return Expected("avg_pool", _window(operator, (1, 1)) | counted)
+    return _pool("avg_pool", operator, (1, 1), shapes[0], sizes, counted)
 
 
-def _window(operator: pooling.WindowPool, dilation: tuple[int, int]) -> dict[str, Any]:
-    return {
-        "kernel_shape": operator.kernel,
-        "strides": operator.stride or operator.kernel,
-        "pads": _both(operator.padding),
-        "dilations": dilation,
-        "ceil_mode": int(operator.ceil_mode),
+def _pool(
+    name: str,
+    operator: pooling.WindowPool,
+    dilation: tuple[int, int],
+    shape: Shape,
+    sizes: Sizes | None,
+    more: Mapping[str, int],
+) -> Expected:
+    """A pooling. With a fixed size that ONNX's inference would get wrong, rounding up is not asked for along an axis whose
+    last window starts in the padding: rounded down, the windows there are the ones that are meant."""
+    strides = operator.stride or operator.kernel
+    axes = list(zip(operator.kernel, strides, operator.padding, dilation, strict=True))
+    up = [operator.ceil_mode] * 2
+    if operator.ceil_mode and (sizes is not None or all(isinstance(d, int) for d in shape)):
+        drops, overhangs = [], []
+        for size, (kernel, stride, pad, spread) in zip(
+            shape_at(shape, dict(sizes or {}))[1:], axes, strict=True
+        ):
+            rest = size + 2 * pad - spread * (kernel - 1) - 1
+            last = -(-rest // stride)  # the last window, and where it starts
+            drops.append(last * stride >= size + pad)
+            overhangs.append(rest % stride != 0 and not drops[-1])
+        if any(drops):
+            up = overhangs
+    if up[0] == up[1]:
+        return Expected(name, _window(axes, up[0], "") | dict(more))
+    none = (1, 1, 0, 1)
+    rows = _window([axes[0], none], up[0], "rows ") | {f"rows {k}": v for k, v in more.items()}
+    columns = _window([none, axes[1]], up[1], "") | dict(more)
+    return Expected(f"{name} by rows and columns", rows | columns)
+
+
+def _window(axes: Sequence[tuple[int, ...]], rounds_up: bool, prefix: str) -> dict[str, Any]:
+    kernel, strides, pads, dilations = zip(*axes, strict=True)
+    found = {
+        "kernel_shape": kernel,
+        "strides": strides,
+        "pads": (*pads, *pads),
+        "dilations": dilations,
+        "ceil_mode": int(rounds_up),
     }
+    return {f"{prefix}{key}": value for key, value in found.items()}
 
 
 def _blur_pool(operator: pooling.BlurPool, shapes: Sequence[Shape]) -> Expected:
@@ -286,8 +322,6 @@ _MEANINGS: Mapping[type[Operator], Callable[[Any, Sequence[Shape]], Expected | N
     arithmetic.Parameter: _nothing,
     arithmetic.Power: _power,
     arithmetic.Scale: _scale,
-    pooling.MaxPool: _max_pool,
-    pooling.AvgPool: _avg_pool,
     pooling.BlurPool: _blur_pool,
     pooling.GlobalAvgPool: _plain("global_avg_pool"),
     joining.Add: _plain("sum"),

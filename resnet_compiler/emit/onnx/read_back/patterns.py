@@ -108,11 +108,12 @@ def node(op: str, *inputs: Element, **attributes: Any) -> Node:
     return Node(op, inputs, expected)
 
 
-def described(pattern: Element) -> str:
-    """A pattern of given values as nested calls, for a message."""
+def described(pattern: Element, depth: int = 4) -> str:
+    """A pattern of given values as nested calls, for a message; what is nested deeper is left out."""
     match pattern:
         case Node(op, inputs, _):
-            return f"{op}({', '.join(map(described, inputs))})"
+            parts = [described(each, depth - 1) for each in inputs] if depth else ["…"]
+            return f"{op}({', '.join(parts)})"
         case Integers(values) | Floats(values):
             return str(list(values or ()))
         case Input():
@@ -126,6 +127,24 @@ class Number:
 
     value: float
     type: int
+
+
+def equal(wanted: object, found: object) -> bool:
+    """Whether an attribute that was found is what is wanted, as float32 or the constant's type has it."""
+    if isinstance(wanted, tuple) and isinstance(found, tuple):
+        return len(wanted) == len(found) and all(map(equal, wanted, found))
+    if isinstance(found, Number):
+        return isinstance(wanted, float) and is_stored(wanted, found.value, found.type)
+    if isinstance(wanted, float):
+        return isinstance(found, float) and single(wanted) == found
+    return bool(wanted == found)
+
+
+def shown(found: Any) -> Any:
+    """An attribute that was found, for a message."""
+    if isinstance(found, tuple):
+        return tuple(map(shown, found))
+    return found.value if isinstance(found, Number) else found
 
 
 @dataclass(slots=True)
