@@ -111,8 +111,10 @@ def _last_resort(reason: BaseException, interrupt: _Interrupt) -> int:
             code, line = INTERRUPTED, "stopped"
         case BrokenPipeError():  # nothing to say, and nobody to say it to
             code, line = FINE, ""
-        case streams.StreamError() | ReadError():
+        case ReadError():
             code, line = MISUSE, str(reason)
+        case OSError() if (told := streams.told_by_output(reason)) is not None:
+            code, line = MISUSE, told
         case OSError() if reason.errno in streams.OF_THE_MACHINE:
             place = f"{os.fsdecode(reason.filename)}: " if reason.filename else ""
             code, line = MISUSE, f"{place}{(reason.strerror or str(reason)).lower()}"

@@ -1,21 +1,23 @@
 """Words that people bring from PyTorch, ONNX and other configuration files: what is called otherwise here, and what there
-is not. Data alone; `diagnostics.misspelt` looks things up here before it guesses.
-
-The names of `ELSEWHERE` are those of torch.nn, torch.nn.functional and the ONNX operators (torch 2.9, onnx 1.20), written
-with underscores and without a trailing "2d", less those that this language has.
+is not. Data alone; `diagnostics.misspelt` looks things up here before it guesses. Names of blocks and the long list of
+others' operators are in `habits.yaml`, which is read when a word is not known.
 """
 
 from __future__ import annotations
 
+import pathlib
 import re
 from collections.abc import Collection, Mapping
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
+
+from resnet_compiler.support.read import text
 
 Kind = Literal["layer", "key", "function", "name"]
 """What a word is for: an operator or block; an attribute, a parameter or another key; a function of an expression; a name
 that the spec gives."""
 
-LAYERS: Mapping[str, str] = {
+OPERATORS: Mapping[str, str] = {
     "activation": "act",
     "average_pool": "avg_pool",
     "batch_normalization": "batch_norm",
@@ -25,7 +27,6 @@ LAYERS: Mapping[str, str] = {
     "convolution": "conv",
     "dense": "linear",
     "droppath": "drop_path",
-    "eca": "efficient_channel_attention",
     "fc": "linear",
     "fully_connected": "linear",
     "gap": "global_avg_pool",
@@ -42,15 +43,10 @@ LAYERS: Mapping[str, str] = {
     "normalization": "norm",
     "plus": "add",
     "pow": "power",
-    "se": "squeeze_excite",
-    "se_block": "squeeze_excite",
-    "se_layer": "squeeze_excite",
-    "se_module": "squeeze_excite",
-    "squeeze_and_excitation": "squeeze_excite",
     "stochastic_depth": "drop_path",
     "swish": "silu",
 }
-"""Operators and blocks under other names, for the same thing."""
+"""Operators under other names, for the same thing; `layers` has the blocks too."""
 
 INSTEAD: Mapping[str, str] = {
     "adaptive_avg_pool": "`global_avg_pool` is that with an output of 1 × 1",
@@ -164,29 +160,6 @@ FLAGS: Mapping[str, str] = {
 }
 """Words for flags that YAML 1.1 had."""
 
-_NAMES = """
-    abs acos acosh adaptive_avg_pool adaptive_max_pool affine_grid alpha_dropout arg_max arg_min asin asinh atan atanh
-    average_pool batch_normalization bernoulli bilinear bitwise_and bitwise_not bitwise_or bitwise_xor cast ceil
-    celu center_crop_pad channel_shuffle circular_pad clamp clip col2im compress constant constant_pad conv_integer
-    conv_transpose cos cosh cosine_similarity cross_entropy cross_map_lrn cum_prod cum_sum deform_conv depth_to_space
-    dequantize_linear det dft div dynamic_quantize_linear einsum elu embedding embedding_bag equal erf exp expand eye_like
-    feature_alpha_dropout flatten floor fold fractional_max_pool gather gather_elements gather_nd gemm global_average_pool
-    global_lp_pool global_max_pool glu greater greater_or_equal grid_sample group_normalization gru gumbel_softmax hardmax
-    hard_shrink hard_tanh identity instance_norm instance_normalization interpolate kl_div layer_normalization less
-    less_or_equal local_response_norm log log_sigmoid log_softmax loop lp_normalization lp_pool lrn lstm matmul
-    matmul_integer max max_roi_pool max_unpool mean mean_variance_normalization min mish mod multihead_attention
-    multinomial neg non_max_suppression non_zero normalize one_hot pairwise_distance pdist permute pixel_shuffle
-    pixel_unshuffle pow prelu qlinear_conv qlinear_matmul quantize_linear random_normal random_uniform range reciprocal
-    reduce_l1 reduce_l2 reduce_log_sum reduce_log_sum_exp reduce_max reduce_mean reduce_min reduce_prod reduce_sum
-    reduce_sum_square reflection_pad relu6 replication_pad resize reverse_sequence rms_norm rms_normalization rnn roi_align
-    rotary_embedding round rrelu scaled_dot_product_attention scan scatter scatter_elements scatter_nd selu shape shrink
-    sign sin sinh size slice softmin softplus soft_shrink softsign space_to_depth split sqrt squeeze stft sub sum swiglu
-    swish sync_batch_norm tan tanh tanh_shrink threshold thresholded_relu tile top_k transformer transpose trilu unflatten
-    unfold unique unsqueeze upsample upsampling_bilinear upsampling_nearest where xor zero_pad
-"""
-ELSEWHERE = frozenset(_NAMES.split())
-"""Operators and functions of PyTorch and ONNX. A word that is one of these is not misspelt."""
-
 _NAMES_OF_ATTRIBUTES = """
 alpha axes axis beta chunks dims end ends full gamma heads init keepdim keepdims lambd mode nhead num_channels num_features
 num_heads offsets output_padding perm reduce reduction running_mean running_var scale_factor shape size spatial start_dim
@@ -195,13 +168,38 @@ starts step steps value values var weight weights
 OTHER_KEYS = frozenset(_NAMES_OF_ATTRIBUTES.split())
 """Attributes of PyTorch and ONNX that mean something else than those of nearly the same name here."""
 
-_BY_LETTERS = {each.replace("_", ""): each for each in sorted(ELSEWHERE | LAYERS.keys())}
+
+@cache
+def _names() -> Mapping[str, Any]:
+    """The names of others in `habits.yaml`."""
+    import yaml
+
+    found: Mapping[str, Any] = yaml.safe_load(text(pathlib.Path(__file__).with_suffix(".yaml")))
+    return found
+
+
+@cache
+def layers() -> Mapping[str, str]:
+    """Operators and shipped blocks under other names, for the same thing."""
+    blocks = {other: name for name, others in _names()["blocks"].items() for other in others}
+    return {**OPERATORS, **blocks}
+
+
+@cache
+def names_elsewhere() -> frozenset[str]:
+    """Operators and functions of PyTorch and ONNX. A word that is one of these is not misspelt."""
+    return frozenset(_names()["elsewhere"].split())
+
+
+@cache
+def _by_letters() -> Mapping[str, str]:
+    return {each.replace("_", ""): each for each in sorted(names_elsewhere() | layers().keys())}
 
 
 def elsewhere(word: str) -> str | None:
     """The operator or function of PyTorch, ONNX or common use that a word names, or None."""
     plain = re.sub(r"[_-]", "", word.lower())
-    return _BY_LETTERS.get(plain) or _BY_LETTERS.get(re.sub(r"[123]d$", "", plain))
+    return _by_letters().get(plain) or _by_letters().get(re.sub(r"[123]d$", "", plain))
 
 
 def is_another(word: str, kind: Kind) -> bool:
@@ -214,7 +212,7 @@ def is_another(word: str, kind: Kind) -> bool:
 def called_here(word: str, known: Collection[str], kind: Kind) -> str | None:
     """What is called otherwise elsewhere, by its name here; None where the word is no such name."""
     if kind == "layer":
-        meant = LAYERS.get(elsewhere(word) or "")
+        meant = layers().get(elsewhere(word) or "")
         return meant if meant in known else None
     if kind == "key":
         return next((each for each in KEYS.get(word.lower(), ()) if each in known), None)

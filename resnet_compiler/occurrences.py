@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from resnet_compiler.diagnostics import Fix, Span
+from resnet_compiler.support.read import text as read_text
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _TEXT = re.compile(r"\s*(?:title|doc):")
@@ -70,7 +71,7 @@ def _language() -> frozenset[str]:
     found |= {*CONSTANTS, *FUNCTIONS, *KEYWORDS, "input", "from", "when", "act", "norm"}
     found |= {"index", "depth", "block_index", "block_count", "stage", "layer", "in_channels"}
     for path in shipped_blocks():
-        lines = path.read_text("utf-8").split("\n")
+        lines = read_text(path).split("\n")
         text = "\n".join(_COMMENT.sub("", line) for line in lines if not _TEXT.match(line))
         found |= {path.stem, *re.findall(r"[A-Za-z_]\w*", text)}
     return frozenset(found | {word.rstrip("0123456789") for word in found})

@@ -18,7 +18,7 @@ import pytest
 SPEC = """\
 name: small
 title: Small × Übung
-input: {height: 32, width: {multiple_of: 2}}
+input: {height: 32, width: {multiple_of: 4}}
 stem:
   - conv: {conv: {out: 8, kernel: 3}}
 stages:

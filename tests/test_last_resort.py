@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from resnet_compiler import cli
 from resnet_compiler.console import FAULT, FINE, MISUSE
 from resnet_compiler.faults import CompilerFault, ReadBackError
 from resnet_compiler.support.read import ReadError
-from resnet_compiler.support.streams import StreamError
 
 MAIN = "from resnet_compiler.cli import main\nmain()\n"
 
@@ -63,7 +63,7 @@ def test_its_trace_is_printed_when_it_is_asked_for() -> None:
         (RecursionError("too deep\nby far"), FAULT, "RecursionError: too deep by far"),
         (ValueError("\x1b[31m"), FAULT, "\\x1b[31m"),
         (ReadError("a.npy", "it is empty"), MISUSE, "a.npy cannot be read: it is empty"),
-        (StreamError("cannot write"), MISUSE, "cannot write"),
+        (OSError(errno.EBADF, "Bad file descriptor"), MISUSE, "standard output: it is closed"),
         (OSError(28, "No space left on device", "/t/x"), MISUSE, "/t/x: no space left on device"),
         (OSError(30, "Read-only file system"), MISUSE, "read-only file system"),
         (OSError(22, "Invalid argument"), FAULT, "OSError: [Errno 22]"),

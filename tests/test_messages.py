@@ -66,12 +66,12 @@ LAYER = "name: net\ninput: {{height: 32, width: 32}}\nhead:\n  - layer: {{{}: {{
 def test_what_is_known_elsewhere_is_never_written_over(form: str) -> None:
     """No name of PyTorch or ONNX is taken for a misspelt one; only what is the same thing here is written, if asked to."""
     ours = {*OPERATORS, *(path.stem for path in shipped_blocks())}
-    for number, word in enumerate(sorted(habits.ELSEWHERE - ours)):
+    for number, word in enumerate(sorted(habits.names_elsewhere() - ours)):
         camel = "".join(part.capitalize() for part in word.split("_"))
         spelt = (word, camel, f"{word}2d", f"{camel}2d")[number % 4]
         for one in compile_file(SPEC, form.format(spelt)).diagnostics:
             if one.fix is not None:
-                assert one.fix.text == habits.LAYERS[word] and not one.fix.is_safe, spelt
+                assert one.fix.text == habits.layers()[word] and not one.fix.is_safe, spelt
 
 
 def test_the_tables_name_what_there_is() -> None:
@@ -83,10 +83,10 @@ def test_the_tables_name_what_there_is() -> None:
     keys = {key for model in models for key in model.model_fields}
     keys |= {key for kind in OPERATORS.values() for key in kind.attributes()} | {"act", "norm"}
     keys |= {word for text in blocks for word in re.findall(r"(\w+):", text)}
-    assert set(habits.LAYERS.values()) <= layers
-    assert not habits.LAYERS.keys() & layers
+    assert set(habits.layers().values()) <= layers
+    assert not habits.layers().keys() & layers
     assert {word for words in habits.KEYS.values() for word in words} <= keys
-    assert not (habits.ELSEWHERE - {"zero_pad"}) & layers
+    assert not (habits.names_elsewhere() - {"zero_pad"}) & layers
     said = [*habits.INSTEAD.values(), *habits.LEFT_OUT.values(), *habits.VALUES.values()]
     named = {word for text in said for word in re.findall(r"`(\w+)`", text)}
     assert named <= {*layers, *keys}

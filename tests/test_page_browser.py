@@ -167,7 +167,7 @@ def test_from_a_line_of_the_spec_to_layers_and_back(page_of: Any) -> None:
     names = page.page.locator("#spec h3").all_text_contents()
     assert [name.rsplit("/", 1)[-1] for name in names] == [
         *("variant.yaml", "seresnet50.yaml", "resnet50.yaml", "resnet50.yaml"),
-        *("squeeze_excite.yaml", "bottleneck.yaml"),
+        *("bottleneck.yaml", "squeeze_excite.yaml"),
     ]
     page.page.locator("#spec .line", has_text="- fc1: {").click()
     assert page.chosen() == "specs/blocks/squeeze_excite.yaml:8"

@@ -351,7 +351,7 @@ def test_a_norm_on_a_shortcut_begins_at_zero(text: str) -> None:
 
 
 def test_nothing_is_written_on_a_fault(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Body, "identity", property(lambda body: body.scope.entry))
     output = tmp_path / "out"
@@ -360,7 +360,7 @@ def test_nothing_is_written_on_a_fault(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == FAULT
-    assert "layer1.0.add" in capsys.readouterr().err
+    assert "layer1.0.add" in capfd.readouterr().err
     assert not output.exists()
 
 

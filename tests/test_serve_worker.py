@@ -113,7 +113,7 @@ def test_outputs_are_those_of_the_library() -> None:
     with_compiler(use, memory=8 * 2**30)
 
 
-LARGE = NET.replace("width: 8}", "width: 8192}").replace("depth: 1", "depth: 3")
+LARGE = NET.replace("width: 8}", "width: 5120}").replace("depth: 1", "depth: 3")
 
 
 def test_a_text_that_takes_long_is_given_up() -> None:

@@ -12,7 +12,7 @@ from resnet_compiler.library import SpecFile, display_of
 from resnet_compiler.limits import DEFAULT_LIMITS, way_to_raise
 from resnet_compiler.output import write_all
 from resnet_compiler.paths import stays_inside
-from resnet_compiler.support.read import ReadError, opened
+from resnet_compiler.support.read import opened
 
 FILE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}(\.yaml)?")
 """What a new file may be called: one word, no folder. The suffix may be left out."""
@@ -132,8 +132,8 @@ def _read(path: pathlib.Path, most: int) -> str:
     try:
         with opened(path) as stream:
             data = stream.read(most + 1)
-    except ReadError as reason:
-        said = f"cannot read `{name}`: {reason.reason}"
+    except OSError as reason:  # while it is opened, or read: a ReadError is one
+        said = f"cannot read `{name}`: {(reason.strerror or str(reason)).lower()}"
         raise UnreadableError(error(codes.UNREADABLE_FILE, said)) from None
     if len(data) > most:
         summary = f"`{name}` is larger than {most:,} bytes"

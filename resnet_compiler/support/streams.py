@@ -1,7 +1,7 @@
 """Standard input, output and error as commands have them: UTF-8, there even where they were closed, and failing in one way.
 
-What cannot be written to standard output is a StreamError; what cannot be written to standard error is lost, since
-nobody could be told.
+What cannot be written to standard output is an OSError without a file's name; what cannot be written to standard error is
+lost, since nobody could be told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 OF_THE_MACHINE = (
@@ -20,16 +19,12 @@ OF_THE_MACHINE = (
 """Errors that this program is not to blame for, wherever it meets them: a full disk, a read-only file system, …"""
 
 
-class StreamError(Exception):
-    """Standard output takes no more."""
+OF_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, errno.EFBIG)
+"""Errors of a stream that takes no more. Those of a file have its name, or were told where it is written."""
 
 
-class _Output(io.FileIO):
-    """The file behind a stream of text: it hands an error of the system to ``fail``, and goes on where that returns."""
-
-    def __init__(self, number: int, fail: Callable[[OSError], None]) -> None:
-        super().__init__(number, "w", closefd=False)
-        self.fail = fail
+class _Mute(io.FileIO):
+    """The file behind standard error: what it does not take is lost."""
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:  # type: ignore[override]
         """Write bytes; how many there were."""
@@ -37,8 +32,7 @@ class _Output(io.FileIO):
             return super().write(data) or 0
         except BrokenPipeError:
             raise
-        except OSError as reason:
-            self.fail(reason)
+        except OSError:
             return len(data)
 
 
@@ -56,29 +50,37 @@ def set_up() -> None:
                 os.close(place)
     if sys.stdin is None:
         sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), "utf-8")
-    sys.stdout = _text(1, _complain)
-    sys.stderr = _text(2, lambda reason: None)
+    # standard output has no code of ours behind it: Ctrl-C between its write and the note of it would write twice
+    if sys.stdout is sys.__stdout__:  # else a caller in this process wants the output
+        sys.stdout = _text(io.FileIO(1, "w", closefd=False))
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _text(_Mute(2, "w", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
 
 
-def _text(number: int, fail: Callable[[OSError], None]) -> io.TextIOWrapper:
-    raw = _Output(number, fail)
-    is_prompt = raw.isatty() or number == 2
+def _text(raw: io.FileIO) -> io.TextIOWrapper:
+    is_prompt = raw.isatty() or raw.fileno() == 2
     buffer: Any = io.BufferedWriter(raw)
     return io.TextIOWrapper(buffer, "utf-8", errors="replace", line_buffering=is_prompt)
 
 
-def _complain(reason: OSError) -> None:
+def told_by_output(reason: BaseException) -> str | None:
+    """What to say of an error that standard output gave; None for any other."""
+    if not isinstance(reason, OSError) or reason.filename is not None:
+        return None
+    if reason.errno not in OF_OUTPUT:
+        return None
     text = (reason.strerror or str(reason)).lower()
-    if reason.errno == errno.EBADF:
-        text = "it is closed"
-    raise StreamError(f"cannot write to standard output: {text}")
+    return f"cannot write to standard output: {'it is closed' if reason.errno == errno.EBADF else text}"
 
 
 def finish() -> None:
     """Write what is still kept.
 
     Raises:
-        StreamError: it cannot be.
+        OSError: it cannot be.
     """
     sys.stdout.flush()
 
@@ -86,10 +88,7 @@ def finish() -> None:
 def give_up() -> None:
     """Let go of what could not be written, so that it is not tried again when the process ends."""
     for stream in (sys.stdout, sys.stderr):
-        raw = getattr(getattr(stream, "buffer", None), "raw", None)
-        if isinstance(raw, _Output):
-            raw.fail = lambda reason: None
         try:
             stream.flush()
-        except OSError:  # the reader went away
+        except OSError:  # the reader went away, or nothing more is taken
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
