@@ -8,9 +8,10 @@ from types import MappingProxyType
 from resnet_compiler import absent, codes, definitions, instances, layers, residual, trial
 from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
-from resnet_compiler.environment import IN_CHANNELS, UNKNOWN, Bound, Environment, Wanted, settled
+from resnet_compiler.environment import IN_CHANNELS, Bound, Environment, settled
 from resnet_compiler.graph import INPUT, Scope
 from resnet_compiler.maker import NOTHING, Maker, Place
+from resnet_compiler.values import UNKNOWN, Wanted
 
 
 def make_block(

@@ -67,7 +67,7 @@ class Reading:
     def find(self, names: Sequence[str]) -> list[SpecFile]:
         """The specs that the names mean; a name that means nothing is misuse."""
         from resnet_compiler.diagnostics import SpecError
-        from resnet_compiler.library import expand
+        from resnet_compiler.spec_folders import expand
 
         try:
             return [spec for name in names for spec in expand(name)]

@@ -8,12 +8,13 @@ from types import MappingProxyType
 from resnet_compiler import absent, blocks, codes, definitions, layers, unread
 from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
-from resnet_compiler.environment import UNKNOWN, BlockCall, Bound, Environment, Wanted
+from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage
 from resnet_compiler.maker import NOTHING, Maker, Place
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.attributes import integer
 from resnet_compiler.source import locate_key
+from resnet_compiler.values import UNKNOWN, BlockCall, Wanted
 
 
 def elaborate(maker: Maker, identity: Identity) -> Graph | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from resnet_compiler import codes
 from resnet_compiler.definitions import Call, Located
@@ -23,6 +23,7 @@ from resnet_compiler.diagnostics import (
 )
 from resnet_compiler.expressions import CONSTANTS, ExpressionError, evaluate, names_in, shown
 from resnet_compiler.habits import FLAGS, NUMBERS, VALUES
+from resnet_compiler.values import UNKNOWN, BlockCall, UnknownValue, Wanted, size_of
 
 _INTERPOLATION = re.compile(r"\{([^{}]*)\}")
 LISTS = "`resnetc operators` and `resnetc blocks` list what there is"
@@ -39,23 +40,6 @@ _NAME = re.compile(r"\b[A-Za-z_][A-Za-z0-9_]*\b(?!\s*\()")
 
 IN_CHANNELS = "in_channels"
 """What the channels of a block's input are called."""
-
-
-class Unknown:
-    """The value of what could not be evaluated; its error has been told."""
-
-    def __repr__(self) -> str:
-        return "unknown"
-
-
-UNKNOWN = Unknown()
-
-
-class UnknownValue(SpecError):
-    """Something depends on an unknown value. There is nothing more to say of it."""
-
-    def __init__(self) -> None:
-        super().__init__(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,63 +85,6 @@ def settled(arguments: Mapping[str, Bound], channels: Any) -> dict[str, Bound]:
         else bound
         for name, bound in arguments.items()
     }
-
-
-@dataclass(frozen=True, slots=True)
-class BlockCall:
-    """A block or an operator as a value, with the arguments it was given."""
-
-    word: str
-    arguments: Mapping[str, Bound] = field(default_factory=dict)
-    span: Span | None = None
-
-    def __str__(self) -> str:
-        return self.word
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What kind of value is expected at a place, so that nothing of another kind is suggested there.
-
-    ``what`` names the place (```padding` of `conv```), ``key`` is its last word; ``words`` are those of a choice.
-    """
-
-    form: Literal["number", "flag", "layer", "word"]
-    what: str
-    key: str
-    words: tuple[str, ...] = ()
-
-    def fits(self, value: object) -> bool:
-        """Whether a name with this value could stand there."""
-        if value is UNKNOWN or isinstance(value, tuple):
-            return True
-        match self.form:
-            case "number":
-                return isinstance(value, int | float) and not isinstance(value, bool)
-            case "flag":
-                return isinstance(value, bool)
-            case "layer":
-                return value is None or isinstance(value, BlockCall)
-        return isinstance(value, str)
-
-    @property
-    def needs(self) -> str:
-        """The kind in words."""
-        forms = {"number": "a number", "flag": "`true` or `false`", "layer": "an operator or block"}
-        return forms.get(self.form) or f"one of {listed(self.words)}"
-
-
-def _size(value: object, most: int) -> int:
-    """How many parts a value has, itself among them; at ``most`` or more the count ends."""
-    count, waiting = 0, [value]
-    while waiting and count < most:
-        each = waiting.pop()
-        count += 1
-        if isinstance(each, tuple):
-            waiting += each
-        elif isinstance(each, BlockCall):
-            waiting += [bound.value for bound in each.arguments.values()]
-    return count
 
 
 class Words(Protocol):
@@ -250,7 +177,7 @@ class Environment:
 
     def _counted(self, value: Any, span: Span) -> Any:
         """A list or call, its parts counted as work: it may hold others by name, and they others, twice each."""
-        self.context.step(span, _size(value, self.context.most_steps()))
+        self.context.step(span, size_of(value, self.context.most_steps()))
         return value
 
     def origins(self, located: Located) -> tuple[Span, ...]:

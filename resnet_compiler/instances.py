@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from resnet_compiler.definitions import Call, Located
-from resnet_compiler.environment import BlockCall, Bound, Deferred, Environment
+from resnet_compiler.environment import Bound, Deferred, Environment
 from resnet_compiler.graph import NAME, Node, Proof, Scope
 from resnet_compiler.maker import NOTHING
+from resnet_compiler.values import BlockCall
 
 if TYPE_CHECKING:
     from resnet_compiler.diagnostics import Span

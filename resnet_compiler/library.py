@@ -36,11 +36,6 @@ from resnet_compiler.validation import validate
 FAMILIES = ("imagenet", "cifar", "timm", "lab")
 """Folders of shipped specs, in the order in which a bare name is looked for; others follow by name."""
 
-NO_SPECS = ("blocks", "node_modules", "site-packages")
-"""Folders that are not looked into for specs."""
-MOST_FOLDERS = 1000
-"""How many folders are looked into for specs."""
-
 
 def data_folder(name: str) -> pathlib.Path:
     """The folder of shipped `specs`, `templates` or `docs/codes`: inside an installed package, beside it in a checkout."""
@@ -83,14 +78,14 @@ def display_of(path: pathlib.Path) -> str:
 
 def shipped_specs() -> list[SpecFile]:
     """Every shipped spec: imagenet, cifar, timm, lab, then other families; by name within one."""
-    return [_shipped(folder, file) for folder, file in _shipped_names()]
+    return [shipped_file(folder, file) for folder, file in shipped_names()]
 
 
-def _shipped(folder: str, file: str) -> SpecFile:
+def shipped_file(folder: str, file: str) -> SpecFile:
     return SpecFile(f"specs/{folder}/{file}", data_folder("specs") / folder / file)
 
 
-def _shipped_names() -> list[tuple[str, str]]:
+def shipped_names() -> list[tuple[str, str]]:
     """The folder and the file name of each: to make a path of every one would take longer than to read one."""
     root = data_folder("specs")
     with os.scandir(root) as entries:
@@ -125,19 +120,19 @@ def find_spec(name: str, beside: pathlib.Path | None = None, span: Span | None =
         path
     ):  # unlike Path.exists, False for what cannot be a name
         if beside is not None:
-            _refuse_link(path, beside, span, "name a shipped spec, or put a copy of the file there")
+            refuse_link(path, beside, span, "name a shipped spec, or put a copy of the file there")
         return SpecFile(display_of(path), path)
-    shipped = _shipped_names()
+    shipped = shipped_names()
     for folder, file in shipped:
         stem = file.removesuffix(".yaml")
         if name in (stem, f"{folder}/{stem}", f"{folder}/{file}", f"specs/{folder}/{file}"):
-            return _shipped(folder, file)
+            return shipped_file(folder, file)
     raise SpecError([_unknown_spec(name, beside or pathlib.Path(), span)])
 
 
 def _unknown_spec(name: str, folder: pathlib.Path, span: Span | None) -> Diagnostic:
     """What is said of a name that means no spec: what is near, and for a path, what is near in its folder."""
-    shipped = [(family, file.removesuffix(".yaml")) for family, file in _shipped_names()]
+    shipped = [(family, file.removesuffix(".yaml")) for family, file in shipped_names()]
     known = [stem for _, stem in shipped]
     at = (codes.UNKNOWN_SPEC, f"there is no spec called `{name}`")
     here = sorted(each.name for each in folder.glob("*.yaml"))
@@ -158,46 +153,6 @@ def _unknown_spec(name: str, folder: pathlib.Path, span: Span | None) -> Diagnos
 _SPECS = "`resnetc list` shows the shipped specs; a path ends in .yaml"
 
 
-def expand(name: str) -> list[SpecFile]:
-    """The specs that a word on the command line means: one, or every one in a folder and those below it.
-
-    Folders of blocks or of installed packages, hidden ones and those that are links are left out. Where there is no such
-    folder, `specs` means all shipped ones.
-
-    Raises:
-        SpecError: it means none.
-    """
-    folder = pathlib.Path(name)
-    if name and os.path.isdir(folder):
-        inside = _specs_below(folder)
-        for path in inside:
-            _refuse_link(path, folder, None, "name the link itself, without the folder")
-        if inside:
-            return [SpecFile(display_of(path), path) for path in inside]
-    wanted = name.rstrip("/").removeprefix("specs/")
-    if wanted == "specs":
-        return shipped_specs()
-    shipped = [_shipped(family, file) for family, file in _shipped_names() if family == wanted]
-    return shipped or [find_spec(name)]
-
-
-def _specs_below(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The files of a folder and of those below it that are named like specs: those of a folder before those below.
-
-    Raises:
-        SpecError: there are more folders than anybody has specs in: a whole disk, perhaps.
-    """
-    found: list[pathlib.Path] = []
-    for number, (here, folders, files) in enumerate(os.walk(folder)):
-        if number == MOST_FOLDERS:
-            summary = f"`{folder.as_posix()}` has more than {MOST_FOLDERS:,} folders below it"
-            help = ["name the folder that the specs are in"]
-            raise SpecError([error(codes.UNKNOWN_SPEC, summary, help=help)])
-        folders[:] = sorted(each for each in folders if each not in NO_SPECS and each[0] != ".")
-        found += [pathlib.Path(here, each) for each in sorted(files) if each.endswith(".yaml")]
-    return found
-
-
 def _stay_inside(name: str, span: Span | None) -> None:
     parts = pathlib.PurePosixPath(name.replace("\\", "/")).parts
     if name.startswith(("/", "\\")) or ".." in parts or ":" in name or "\0" in name:
@@ -213,7 +168,7 @@ def _stay_inside(name: str, span: Span | None) -> None:
         )
 
 
-def _refuse_link(path: pathlib.Path, folder: pathlib.Path, span: Span | None, help: str) -> None:
+def refuse_link(path: pathlib.Path, folder: pathlib.Path, span: Span | None, help: str) -> None:
     """Refuse a file that is in a folder by its name, and elsewhere by where its links lead."""
     if not (stays_inside(path, folder) or _shipped_display(path)):
         summary = f"`{path.as_posix()}` is a link that leaves the folder it stands in"
@@ -295,7 +250,7 @@ class Library:
                 return self._blocks[path]
             if os.path.lexists(path):  # False for what cannot be a name
                 help = "put a copy of the file there, or write the block under `blocks:`"
-                _refuse_link(path, folder, _beginning(path), help)
+                refuse_link(path, folder, _beginning(path), help)
                 block = self._read_block(path, word)
                 if block is not None:
                     self._blocks[path] = block

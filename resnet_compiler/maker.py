@@ -21,7 +21,7 @@ from resnet_compiler.diagnostics import (
     error,
 )
 from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES, reserved_part
-from resnet_compiler.environment import UNKNOWN, Bound, Environment
+from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.extents import extents_of
 from resnet_compiler.findings import Findings
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
@@ -29,6 +29,7 @@ from resnet_compiler.library import Library, SpecFile
 from resnet_compiler.limits import Limits, way_to_raise
 from resnet_compiler.operators.base import Operator, ShapeError
 from resnet_compiler.shapes import Dim, Shape, Size, dim_at
+from resnet_compiler.values import UNKNOWN
 from resnet_compiler.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from resnet_compiler import absent, blocks, codes, definitions, joins, layers
 from resnet_compiler.definitions import Call, Located
 from resnet_compiler.diagnostics import Span, SpecError, misspelt
-from resnet_compiler.environment import BlockCall, Bound, Environment
+from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.maker import NOTHING
 from resnet_compiler.operators.joining import Add
 from resnet_compiler.shapes import (
     Size,
     same_for_all,
 )
+from resnet_compiler.values import BlockCall
 
 if TYPE_CHECKING:
     from resnet_compiler.maker import Maker, Place

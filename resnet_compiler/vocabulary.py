@@ -8,10 +8,11 @@ from typing import Any
 from resnet_compiler import codes
 from resnet_compiler.definitions import Block
 from resnet_compiler.diagnostics import Span, SpecError, error, misspelt
-from resnet_compiler.environment import LISTS, UnknownValue
+from resnet_compiler.environment import LISTS
 from resnet_compiler.library import Library, SpecFile
 from resnet_compiler.mend import NOT_KNOWN
 from resnet_compiler.operators import OPERATORS
+from resnet_compiler.values import UnknownValue
 
 
 class Vocabulary:

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import resnet_compiler
-from resnet_compiler import library
+from resnet_compiler import library, spec_folders
 from resnet_compiler.cli import app
 from resnet_compiler.console import FINE, MISUSE, UNVERIFIED, WRONG
 
@@ -193,7 +193,7 @@ def test_verify_without_torch_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def displays(word: str) -> list[str]:
-    return [spec.display for spec in library.expand(word)]
+    return [spec.display for spec in spec_folders.expand(word)]
 
 
 def test_a_shipped_name() -> None:

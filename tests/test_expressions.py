@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resnet_compiler.environment import BlockCall
 from resnet_compiler.expressions import ExpressionError, evaluate, make_divisible, names_in
+from resnet_compiler.values import BlockCall
 
 VALUES: dict[str, Any] = {
     "width": 64,

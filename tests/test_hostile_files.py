@@ -144,7 +144,8 @@ def test_a_folder_of_folders_of_specs(
 def test_specs_means_the_shipped_ones(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from resnet_compiler.library import expand, shipped_specs
+    from resnet_compiler.library import shipped_specs
+    from resnet_compiler.spec_folders import expand
 
     monkeypatch.chdir(tmp_path)
     assert expand("specs") == expand("specs/") == shipped_specs()

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resnet_compiler.environment import BlockCall
 from resnet_compiler.graph import Node, Scope
 from resnet_compiler.operators.base import Operator
+from resnet_compiler.values import BlockCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resnet_compiler.environment import BlockCall
 from resnet_compiler.graph import Proof
 from resnet_compiler.operators.base import Operator
+from resnet_compiler.values import BlockCall
 
 _SIGNS = {"add": "+", "mul": "×"}
 

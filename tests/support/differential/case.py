@@ -61,7 +61,7 @@ class Case:
 
 def case_number(number: int) -> Case:
     """Spec `number`: the same on every machine. Now and then it holds facts that are expected of it."""
-    files, conditions = random_files(number, _sound_spec)
+    files, conditions = random_files(number, random_spec)
     draw = random.Random(f"{number} expect")
     if draw.random() < 0.08:
         graph = Case(files).compile().graph
@@ -75,16 +75,6 @@ def case_number(number: int) -> Case:
             some = draw.sample(list(facts), draw.choice((1, 2, 4)))
             files = {**files, MAIN: {**files[MAIN], "expect": {name: facts[name] for name in some}}}
     return Case(files, conditions)
-
-
-def _sound_spec(draw: random.Random) -> Any:
-    """A spec at random; where it claims sizes for which nothing is left of the image, it claims those from its own on."""
-    spec = random_spec(draw)
-    claims = [extent for extent in spec["input"].values() if isinstance(extent, dict)]
-    if claims and Case({MAIN: spec}).compile().graph is None:
-        for claim in claims:
-            claim["minimum"] = claim["default"]
-    return spec
 
 
 def stored_case(path: pathlib.Path) -> Case:
