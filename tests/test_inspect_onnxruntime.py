@@ -74,6 +74,20 @@ def blocked(values: np.ndarray[Any, Any], block: int) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(np.moveaxis(parts, 1, -1)).reshape(filled.shape)
 
 
+def test_a_norm_in_blocks_looks_like_a_convolution(inspector: Inspector) -> None:
+    """A depthwise convolution of one pixel may be either, so it is not said how much it multiplies."""
+    nodes = [
+        node("Conv", "x w b", "a", domain=NCHWC, group=16, kernel_shape=[1, 1]),
+        node("ReorderOutput", "a", "y", domain=NCHWC, channels=16),
+    ]
+    image = value("x", [1, 16, 8, 8])
+    found = look(model(nodes, [image], [Y], [tensor("w", 16, 1, 1, 1), tensor("b", 16)]), inspector)
+    assert found.parameters is not None and found.parameters["float32"].count == 32
+    assert (found.weighted_layers, found.macs) == (None, None)
+    (told,) = found.diagnostics
+    assert "is a batch norm or a depthwise convolution" in told.summary
+
+
 @pytest.mark.parametrize("block", [8, 16])
 @pytest.mark.parametrize(
     ("channels", "told", "wanted"),

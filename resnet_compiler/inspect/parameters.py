@@ -110,12 +110,13 @@ class Roles:
             return None
         taken = [operation.inputs[place] for place in places if place < len(operation.inputs)]
         constant = [name for name in taken if name and name not in self.computed]
-        if len(taken) < 2 or len(constant) != 1 or self._is_norm(operation):
+        if len(taken) < 2 or len(constant) != 1 or self.is_norm_or_filter(operation):
             return None
         return None if self._is_fixed_filter(operation, constant[0]) else constant[0]
 
-    def _is_norm(self, operation: Operation) -> bool:
-        """Whether it is what ONNX Runtime writes for a batch norm in blocks: a depthwise convolution without a window."""
+    def is_norm_or_filter(self, operation: Operation) -> bool:
+        """Whether it is a depthwise convolution of one pixel in blocks of channels: ONNX Runtime writes batch norms so too,
+        and the file does not tell which it was."""
         if operation.written != (NCHWC, "Conv"):
             return False
         stored = self.structure.initializers.get(operation.inputs[1])

@@ -23,7 +23,7 @@ from resnet_compiler.inspect.shapes import AS_DECLARED, SizeError, Sizes
 from resnet_compiler.inspect.trunk import ResidualAdd
 from resnet_compiler.inspect.worker import HEAD, LIBRARY_SECONDS, MEMORY, SECONDS
 
-_WALL_SECONDS = 6 * SECONDS
+_WALL_SECONDS = 20 * SECONDS
 """A process that waits takes no processor time; after so long it is ended all the same."""
 _READ = {
     (each.__module__, each.__qualname__): each

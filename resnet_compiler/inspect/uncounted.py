@@ -103,7 +103,16 @@ def uncounted(roles: Roles) -> Uncounted:
     if filled:
         summary = f"the weight of `{filled[0].name}` is laid out in blocks of channels, and how many of them are real is not known"
         warnings.append(_told(summary, {"parameters", "MACs"}))
+    either = [
+        each
+        for each in roles.structure.operations
+        if roles.is_norm_or_filter(each) and roles.is_computed(each)
+    ]
+    if either:
+        summary = f"`{either[0].name}` is a batch norm or a depthwise convolution of one pixel: in blocks of channels they look alike"
+        warnings.append(_told(summary, {"weighted layers", "MACs"}))
     figures = {figure for each in lost.values() for figure in each}
+    figures |= {"weighted layers", "MACs"} if either else set()
     figures |= {"parameters"} if unclear else set()
     figures |= {"parameters", "MACs"} if filled else set()
     return Uncounted(frozenset(figures), tuple(warnings))
