@@ -179,7 +179,7 @@ def test_one_that_ends_with_each_job_is_told() -> None:
             await asyncio.sleep(0)
             if compiler._process is not None and compiler._process.pid not in killed:
                 killed.add(stopped(compiler))
-                compiler._process.kill()
+                os.kill(process_of(compiler), signal.SIGKILL)
         with pytest.raises(CompilerError, match=r"the process .* ended \(exit code -9\)"):
             await asking
         assert len(killed) == 2

@@ -8,6 +8,7 @@ answering; and one that takes all memory would end it.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -178,7 +179,8 @@ class Compiler:
     def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                # not `kill` of the process: that asks whether it has ended, and takes the exit code from who waits for it
+                os.kill(self._process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
     async def _end(self) -> int | None:
         """End the process, where there is one, and give its exit code."""
