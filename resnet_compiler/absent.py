@@ -16,8 +16,9 @@ from fnmatch import fnmatchcase
 from resnet_compiler import codes
 from resnet_compiler.definitions import Layer
 from resnet_compiler.diagnostics import Label, LimitError, Span, SpecError, error
-from resnet_compiler.maker import NOTHING, Maker, Place
+from resnet_compiler.maker import Maker
 from resnet_compiler.operators import OPERATORS
+from resnet_compiler.place import NOTHING, Place
 
 
 class Ungiven(str):

@@ -10,7 +10,8 @@ from resnet_compiler.definitions import REQUIRED, STAGE_KEYS, Located
 from resnet_compiler.diagnostics import Label, Span, error, listed, misspelt
 from resnet_compiler.environment import IN_CHANNELS, Bound, Environment, settled
 from resnet_compiler.graph import INPUT, Scope
-from resnet_compiler.maker import NOTHING, Maker, Place
+from resnet_compiler.maker import Maker
+from resnet_compiler.place import NOTHING, Place
 from resnet_compiler.values import UNKNOWN, Wanted
 
 

@@ -10,9 +10,10 @@ from resnet_compiler.definitions import Located
 from resnet_compiler.diagnostics import Label, SpecError, error, misspelt
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.graph import INPUT, NAME, Graph, Identity, Stage
-from resnet_compiler.maker import NOTHING, Maker, Place
+from resnet_compiler.maker import Maker
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.attributes import integer
+from resnet_compiler.place import NOTHING, Place
 from resnet_compiler.source import locate_key
 from resnet_compiler.values import UNKNOWN, BlockCall, Wanted
 

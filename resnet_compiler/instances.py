@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resnet_compiler.definitions import Call, Located
 from resnet_compiler.environment import Bound, Deferred, Environment
 from resnet_compiler.graph import NAME, Node, Proof, Scope
-from resnet_compiler.maker import NOTHING
+from resnet_compiler.place import NOTHING
 from resnet_compiler.values import BlockCall
 
 if TYPE_CHECKING:

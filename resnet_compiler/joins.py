@@ -28,7 +28,8 @@ from resnet_compiler.shapes import (
 from resnet_compiler.trial import trial
 
 if TYPE_CHECKING:
-    from resnet_compiler.maker import Maker, Place
+    from resnet_compiler.maker import Maker
+    from resnet_compiler.place import Place
 
 
 def stride_between(start: Shape, end: Shape) -> int | tuple[int, int]:

@@ -12,10 +12,11 @@ from resnet_compiler.definitions import Layer, Located
 from resnet_compiler.diagnostics import LimitError, Span, SpecError, listed, misspelt
 from resnet_compiler.environment import Bound, Environment, settled
 from resnet_compiler.graph import INPUT
-from resnet_compiler.maker import NOTHING, Maker, Place
+from resnet_compiler.maker import Maker
 from resnet_compiler.operator_of import operator_of
 from resnet_compiler.operators import OPERATORS
 from resnet_compiler.operators.attributes import describe, integer
+from resnet_compiler.place import NOTHING, Place
 from resnet_compiler.values import UNKNOWN, BlockCall, UnknownValue, Wanted
 
 _WHEN = Wanted("flag", "`when`", "when")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -21,45 +21,20 @@ from resnet_compiler.diagnostics import (
     error,
 )
 from resnet_compiler.emit.names import CONTAINER_ATTRIBUTES, reserved_part
-from resnet_compiler.environment import Bound, Environment
+from resnet_compiler.environment import Bound
 from resnet_compiler.extents import extents_of
 from resnet_compiler.findings import Findings
 from resnet_compiler.graph import INPUT, NAME, Node, Proof, Scope, Section, Stage
 from resnet_compiler.library import Library, SpecFile
 from resnet_compiler.limits import Limits, way_to_raise
 from resnet_compiler.operators.base import Operator, ShapeError
+from resnet_compiler.place import NOTHING, derived
 from resnet_compiler.shapes import Dim, Shape, Size, dim_at
 from resnet_compiler.values import UNKNOWN
 from resnet_compiler.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from resnet_compiler.instances import Instance
-
-NOTHING = "?"
-"""Stands for the output of what could not be made; no layer can have this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where layers are being made: the scope's dotted name, what names mean, and the layers so far by local name.
-
-    ``absent`` are those of them that are not there; in ``layers`` stands what they give on.
-    """
-
-    prefix: str
-    environment: Environment
-    layers: dict[str, str]
-    depth: int = 0
-    absent: dict[str, Layer] = field(default_factory=dict)
-
-    def name(self, local: str) -> str:
-        return f"{self.prefix}.{local}" if self.prefix else local
-
-
-def derived(bound: Bound | None) -> list[str]:
-    """The note that says how a value came about, where an expression gave it."""
-    lines = bound.derivation() if bound is not None else []
-    return ["\n".join(lines)] if lines else []
 
 
 class Maker:
@@ -180,23 +155,7 @@ class Maker:
         """
         span = layer.span if layer else span
         self.refuse_taken(name, span)
-        if not NAME.fullmatch(name):
-            raise self.failure(
-                codes.INVALID_NAME,
-                f"`{name}` cannot be a layer's name",
-                span,
-                help=[
-                    "a name is words of letters, digits and `_`, with dots between, or numbers behind the first"
-                ],
-            )
-        reserved = reserved_part(name)
-        if reserved is not None:
-            raise self.failure(
-                codes.INVALID_NAME,
-                f"a layer cannot be called `{reserved}`: Python or torch.nn.Module has it already",
-                span,
-                help=[f"write another name, such as `{reserved}_layer`"],
-            )
+        self._refuse_name(name, span)
         if len(self.nodes) >= (most := self.limits.layers):
             summary = f"there are over {most:,} layers"
             raise self.over_limit(codes.LAYER_LIMIT, "layers", summary, span)
@@ -230,6 +189,26 @@ class Maker:
             Node(name, operator, tuple(inputs), shape, self.section, span, also),
             origins,
         )
+
+    def _refuse_name(self, name: str, span: Span | None) -> None:
+        """Refuse what cannot be a layer's name."""
+        if not NAME.fullmatch(name):
+            raise self.failure(
+                codes.INVALID_NAME,
+                f"`{name}` cannot be a layer's name",
+                span,
+                help=[
+                    "a name is words of letters, digits and `_`, with dots between, or numbers behind the first"
+                ],
+            )
+        reserved = reserved_part(name)
+        if reserved is not None:
+            raise self.failure(
+                codes.INVALID_NAME,
+                f"a layer cannot be called `{reserved}`: Python or torch.nn.Module has it already",
+                span,
+                help=[f"write another name, such as `{reserved}_layer`"],
+            )
 
     def keep(self, node: Node, origins: Mapping[str, Bound] | None) -> None:
         """Keep a node that was found right; its name is among the sorted ones."""

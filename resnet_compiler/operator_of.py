@@ -9,9 +9,10 @@ from resnet_compiler import codes
 from resnet_compiler.definitions import Layer
 from resnet_compiler.diagnostics import error, misspelt
 from resnet_compiler.environment import Bound, Environment
-from resnet_compiler.maker import Maker, derived
+from resnet_compiler.maker import Maker
 from resnet_compiler.operators.attributes import MOST_DIMENSIONS, coerce
 from resnet_compiler.operators.base import Operator
+from resnet_compiler.place import derived
 from resnet_compiler.values import UNKNOWN, UnknownValue
 
 ROUNDINGS = "round it: `floor(…)`, `ceil(…)`, `round(…)`, or `make_divisible(…, 8)` for channels"

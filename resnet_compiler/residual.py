@@ -9,8 +9,8 @@ from resnet_compiler import absent, blocks, codes, definitions, joins, layers
 from resnet_compiler.definitions import Call, Located
 from resnet_compiler.diagnostics import Span, SpecError, misspelt
 from resnet_compiler.environment import Bound, Environment
-from resnet_compiler.maker import NOTHING
 from resnet_compiler.operators.joining import Add
+from resnet_compiler.place import NOTHING
 from resnet_compiler.shapes import (
     Size,
     same_for_all,
@@ -18,7 +18,8 @@ from resnet_compiler.shapes import (
 from resnet_compiler.values import BlockCall
 
 if TYPE_CHECKING:
-    from resnet_compiler.maker import Maker, Place
+    from resnet_compiler.maker import Maker
+    from resnet_compiler.place import Place
 
 CHOICES = ("auto", "identity", "projection", "fitting", "none")
 """What `shortcut:` may say besides the name of a block."""

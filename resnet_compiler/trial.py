@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from resnet_compiler.maker import Maker, Place
+from resnet_compiler.maker import Maker
+from resnet_compiler.place import Place
 
 if TYPE_CHECKING:
     from resnet_compiler.findings import Findings

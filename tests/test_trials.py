@@ -16,8 +16,9 @@ from resnet_compiler.diagnostics import SpecError
 from resnet_compiler.findings import Findings
 from resnet_compiler.library import SpecFile, find_spec
 from resnet_compiler.limits import DEFAULT_LIMITS, Limits
-from resnet_compiler.maker import Maker, Place
+from resnet_compiler.maker import Maker
 from resnet_compiler.pipeline import Compilation, compile_file
+from resnet_compiler.place import Place
 from resnet_compiler.trial import trial
 from resnet_compiler.vocabulary import Vocabulary
 

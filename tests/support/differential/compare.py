@@ -16,7 +16,7 @@ from resnet_compiler.prove import works_at
 from resnet_compiler.shapes import dim_at, shape_at
 from support import peers
 from support.differential.case import Case
-from support.differential.sides import Disagreement, Sides, agree_in_double, doing, make_sides
+from support.differential.sides import Disagreement, Sides, doing, is_rounding, make_sides
 from support.differential.trunk import weighted_layers
 
 TOLERANCE = 1e-4
@@ -141,7 +141,7 @@ def _outputs(sides: Sides, batch: int, size: Size) -> tuple[float, bool]:
     if relative <= TOLERANCE:
         return relative, False
     with doing("float64"):
-        if agree_in_double(sides, image):
+        if is_rounding(sides, image):
             return relative, True
     raise Disagreement("outputs", f"{at}: {relative:.2e} apart")
 

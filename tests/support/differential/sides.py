@@ -106,45 +106,11 @@ def make_sides(graph: Graph, opset: int) -> Sides:
     return Sides(graph, network, prepared.model, session)
 
 
-def agree_in_double(sides: Sides, image: Array, tolerance: float = 1e-6) -> bool:
-    """Whether both are the same function: in float64 rounding is too small to hide or to feign a difference.
-
-    The ONNX is run by the evaluator of the onnx package, operator by operator as the standard defines them. Its constants,
-    attributes and standardized filters are float32, so that they differ by 6e-8 from those of the source; a network that
-    amplifies rounding amplifies that too, and as much is allowed.
-    """
+def is_rounding(sides: Sides, image: Array) -> bool:
+    """Whether both are the same function all the same: every layer of the ONNX, run alone on what the source computes in
+    float64, gives what the source gives. A network that amplifies rounding may differ as a whole."""
     import copy
 
-    import numpy as np
-    from onnx.reference import ReferenceEvaluator
-
-    wide = image.astype(np.float64)
-    with np.errstate(all="ignore"):  # it works out both branches of a sigmoid
-        ours = ReferenceEvaluator(_in_double(sides.model)).run(None, {INPUT: wide})[0]
-    theirs = verify.run_network(copy.deepcopy(sides.network).double(), wide)
-    rounding = peers.relative_difference(sides.torch(image).astype(np.float64), theirs)
-    return peers.relative_difference(ours, theirs) <= max(tolerance, 2 * rounding)
-
-
-def _in_double(given: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with float64 in the place of float32."""
-    import numpy as np
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    model = onnx.ModelProto()
-    model.CopyFrom(given)
-    # before 14 the evaluator normalises by the batch's own statistics; all else here means the same at 15
-    model.opset_import[0].version = max(15, model.opset_import[0].version)
-    for tensor in model.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT:
-            double = numpy_helper.to_array(tensor).astype(np.float64)
-            tensor.CopyFrom(numpy_helper.from_array(double, tensor.name))
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "ConstantOfShape" and attribute.name == "value":
-                double = numpy_helper.to_array(attribute.t).astype(np.float64)
-                attribute.t.CopyFrom(numpy_helper.from_array(double))
-    for value in (*model.graph.input, *model.graph.output):
-        value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.DOUBLE, None))
-    return model
+    values = verify.recorded(copy.deepcopy(sides.network).double(), image)
+    parting, _ = verify.first_parting(sides.graph, sides.model, values, image)
+    return parting is None
