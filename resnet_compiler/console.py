@@ -140,9 +140,11 @@ def render_all(
         first, *others = list(errors)[:EXPLAINED]
         named = ", ".join([f"`resnetc explain {first}`", *(f"`{code}`" for code in others)])
         print(f"For more about an error, try {named}.", file=sys.stderr)
-        for options, count in mendable.items():
+        several = sum(count > 0 for count in mendable.values()) > 1
+        for number, (options, count) in enumerate(mendable.items()):
             if count > 0:
-                print(f"`resnetc check {options}` mends {count} of these.", file=sys.stderr)
+                more = " more" if several and number else ""
+                print(f"`resnetc check {options}` mends {count}{more} of these.", file=sys.stderr)
 
 
 def _each_once(

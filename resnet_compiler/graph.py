@@ -99,6 +99,13 @@ class Proof:
     verdict: Verdict
     counterexample: Disagreement | None = None
 
+    @property
+    def proved(self) -> str:
+        """The sizes for which it was proved: "all sizes", "claimed sizes" where the sides differ at sizes that the spec does
+        not claim, "declared sizes", or "no" at all."""
+        is_of_claims = self.residual and self.verdict == "all sizes" and self.left != self.right
+        return "claimed sizes" if is_of_claims else self.verdict
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

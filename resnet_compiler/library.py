@@ -279,9 +279,12 @@ class Library:
         return digest.hexdigest()
 
     def _read_block(self, path: pathlib.Path, word: str) -> Block | None:
-        root = self._read(SpecFile(display_of(path), path))
+        display = display_of(path)
+        is_known = display in self.texts  # it may be the spec itself
+        root = self._read(SpecFile(display, path))
         if root.get("stages") or root.get("extends"):
-            del self.texts[display_of(path)]
+            if not is_known:
+                del self.texts[display]
             return None  # a spec that happens to have the word's name
         root, _ = validate(root, "block")
         name = root.get("name")

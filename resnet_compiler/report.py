@@ -33,7 +33,7 @@ def _proof_dict(proof: Proof) -> dict[str, Any]:
     return {
         "name": proof.node,
         "channels": proof.left[0],
-        "proved": proof.verdict,
+        "proved": proof.proved,
         "counterexample": None
         if found is None
         else {

@@ -263,3 +263,14 @@ def test_a_folder_of_ones_own_called_specs_is_ones_own(tmp_path: pathlib.Path) -
     assert f"file={shipped}," in annotation  # as GitHub knows the user's file
     after = fix.fixed(find_spec(own), DEFAULT_LIMITS).after
     assert after == {own: path.read_text().replace("imput", "input")}
+
+
+def test_a_word_that_is_the_files_own_name_hides_no_line(
+    tmp_path: pathlib.Path,
+) -> None:
+    """The spec is looked into for a block of that name, and is none; its text is there for carets and fixes as before."""
+    text = NET.replace("width: 8}", "width: 8, attention: net}").replace("kernel", "kernal")
+    after, found = fixed_text(tmp_path, text)
+    assert after == text.replace("kernal", "kernel") and found.count == 1
+    left = found.compilation
+    assert "attention: net}" in render(left.diagnostics, "full", left.texts, color=False)

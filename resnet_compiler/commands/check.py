@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resnet_compiler.characters import escaped
 from resnet_compiler.commands.options import AsJson, Classes, Format, HowWritten, Limit, Specs
 from resnet_compiler.console import FINE, WRONG, misuse, print_json, reading
 
@@ -61,7 +62,8 @@ def check(
     else:
         for each in compilations:
             if each.graph is not None:
-                print(f"{each.graph.identity.name}: {_verdict(each.graph)}")
+                fits = f"; {escaped(weights.name)} has its weights" if weights is not None else ""
+                print(f"{each.graph.identity.name}: {_verdict(each.graph)}{fits}")
         reader.show(compilations)
     raise typer.Exit(FINE if all(each.valid for each in compilations) else WRONG)
 

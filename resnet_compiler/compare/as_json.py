@@ -48,8 +48,8 @@ def difference_dict(found: Difference) -> dict[str, Any]:
         ],
         "proofs": [
             {
-                "before": {"name": each.before.node, "proved": each.before.verdict},
-                "after": {"name": each.after.node, "proved": each.after.verdict},
+                "before": {"name": each.before.node, "proved": each.before.proved},
+                "after": {"name": each.after.node, "proved": each.after.proved},
             }
             for each in found.proofs
         ],
