@@ -8,7 +8,7 @@ the layer that is absent, and is absent with it where no other layer reads it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -128,6 +128,28 @@ def same_when(layer: Layer) -> str:
 
 def _reads_nothing(layer: Layer) -> bool:
     return layer.sources is None and layer.word in OPERATORS and OPERATORS[layer.word].arity == 0
+
+
+def warn_of_repeats(maker: Maker, layer: Layer, inputs: Sequence[str], place: Place) -> None:
+    """Say where a layer reads one value twice, since one that it names is not there and gives on the other."""
+    for source in layer.sources or ():
+        local = str(source.value)
+        missing = place.absent.get(local)
+        if missing is None or inputs.count(place.layers[local]) < 2:
+            continue
+        maker.findings.add(
+            error(
+                codes.READ_TWICE,
+                f"`{layer.name}` reads one value twice: `{local}` is not there, and gives on the other",
+                source.span,
+                secondary=[Label(missing.span, "not there")],
+                help=[
+                    f"give `{layer.name}` {same_when(missing)}, if it should not be there either"
+                ],
+                severity="warning",
+            )
+        )
+        return
 
 
 def labels_of(layer: Layer, place: Place) -> list[Label]:

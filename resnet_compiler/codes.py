@@ -52,6 +52,7 @@ UNKNOWN_STAGE_LIST = Code("RC0222", "a list whose length is not the stage's dept
 LEAVES_FOLDER = Code("RC0223", "a path that leaves its folder")
 UNREAD_ARGUMENT = Code("RC0225", "an argument that no layer reads")
 NOTHING_TO_GIVE = Code("RC0226", "a layer that is not there, and has nothing to give on")
+READ_TWICE = Code("RC0227", "a value that is joined with itself, since a layer is not there")
 
 # shapes and residual adds
 RESIDUAL_MISMATCH = Code("RC0301", "a residual add joins different shapes")

@@ -276,4 +276,5 @@ def _make_operator(
         maker.add_node(name, operator, inputs, layer, origins=arguments)
     if operator.must_agree([maker.shape(source) for source in inputs]):
         joins.prove(maker, name, is_residual=False, labels=absent.labels_of(layer, place))
+        absent.warn_of_repeats(maker, layer, inputs, place)
     return name

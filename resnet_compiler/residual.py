@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resnet_compiler import absent, blocks, codes, definitions, joins, layers
 from resnet_compiler.definitions import Call, Located
-from resnet_compiler.diagnostics import Span, SpecError, misspelt
+from resnet_compiler.diagnostics import Span, SpecError, error, misspelt
 from resnet_compiler.environment import Bound, Environment
 from resnet_compiler.operators.joining import Add
 from resnet_compiler.place import NOTHING
@@ -69,6 +69,12 @@ def make_residual(
     verdict = joins.prove(
         maker, name, is_residual=True, block=block, place=place, choice=choice, span=span
     )
+    if path == shortcut and path != NOTHING:
+        summary = f"the residual add of {place.prefix} adds a value to itself: no layer of the residual path is there"
+        help = [
+            f"give the block a layer that is always there, or its use in {place.prefix} a `when`"
+        ]
+        maker.findings.add(error(codes.READ_TWICE, summary, span, help=help, severity="warning"))
     if verdict == "no" and kind != "projection":
         layers.make_unknown(block.shortcut, place)  # they stand there where the choice is mended
     if kind != "none" and shortcut == value and not on_shortcut:
