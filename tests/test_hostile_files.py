@@ -153,7 +153,7 @@ def test_specs_means_the_shipped_ones(
 
 
 def test_a_whole_disk_is_no_folder_of_specs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resnet_compiler.library.MOST_FOLDERS", 3)
+    monkeypatch.setattr("resnet_compiler.spec_folders.MOST_FOLDERS", 3)
     code, said = invoke("check", "/")
     assert code == MISUSE and "has more than 3 folders below it" in said
 
