@@ -132,8 +132,8 @@ def _reads_nothing(layer: Layer) -> bool:
 
 def warn_of_repeats(maker: Maker, layer: Layer, inputs: Sequence[str], place: Place) -> None:
     """Say where a layer reads one value twice, since one that it names is not there and gives on the other."""
-    for source in layer.sources or ():
-        local = str(source.value)
+    for source in layer.sources or () if place.absent else ():
+        local = place.environment.interpolate(str(source.value), source.span)
         missing = place.absent.get(local)
         if missing is None or inputs.count(place.layers[local]) < 2:
             continue

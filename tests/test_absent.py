@@ -199,3 +199,18 @@ def test_a_projection_whose_layers_are_all_absent_is_the_identity() -> None:
 def test_an_absent_parameter_stands_in_no_ones_way() -> None:
     stem = STEM + "  - gain: {parameter: {channels: 8}, when: false}\n  - relu: relu\n"
     assert compile(net(stem=stem))["relu"].inputs == ("conv",)
+
+
+@pytest.mark.parametrize(
+    ("layers", "times"),
+    [
+        ("a: relu\nb: {silu: {}, when: on}\nc: {add: {}, from: [a, b]}", 1),
+        ('a: relu\n"b.{1 + 1}": {silu: {}, when: on}\nc: {add: {}, from: [a, "b.{2}"]}', 1),
+        ("a: relu\nb: {silu: {}, when: on}\nc: {add: {}, from: [a, b], when: on}", 0),
+        ("a: relu\nb: {silu: {}, when: on}\nc: {add: {}, from: [input, b]}", 0),
+        ("a: relu\nc: {add: {}, from: [a, a]}", 0),  # written so, with nothing absent
+    ],
+)
+def test_a_value_that_is_joined_with_itself_is_told(layers: str, times: int) -> None:
+    found = compilation(block(layers)).diagnostics
+    assert [each.code.id for each in found] == ["RC0227"] * times

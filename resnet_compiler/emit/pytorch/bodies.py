@@ -84,14 +84,12 @@ class Body:
 
     @property
     def joins_shortcut(self) -> bool:
-        """Whether the add's second input is a value as it is or a module in the slot, and so may differ between
-        instances."""
+        """Whether the add's second input, a value as it is or a module in the slot, may differ between instances."""
         return bool(self.scope.join) and (self.slot is not None or not self.scope.shortcut_layers)
 
     @property
     def identity(self) -> str:
-        """What the add takes where no module stands on the shortcut: mostly the block's input, but the first layer of a
-        `shortcut:` whose layers are all absent may read another value."""
+        """What the add takes where no module stands on the shortcut: the block's input, or what absent layers give on."""
         if self.slot is not None or not self.joins_shortcut:
             return self.scope.entry
         return next(step for step in self.steps if step.output == self.scope.join).inputs[1]
